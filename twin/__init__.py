@@ -1,0 +1,1 @@
+"""The kernel of a city rehearsal. It knows no domain."""

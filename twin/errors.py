@@ -1,0 +1,91 @@
+"""Whose fault it is, and what to do: the four ways a rehearsal can refuse or fail."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class TwinError(Exception):
+    """The base of every error this framework raises on purpose; `exit_code` is the CLI's."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a file of the user's: where it is, what is wrong, what would be right."""
+
+    what: str
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        if not self.file:
+            return self.what
+        return f"{self.file}:{self.line}: {self.what}" if self.line else f"{self.file}: {self.what}"
+
+
+class InputError(TwinError):
+    """The user's input is wrong; carries every problem found, one line each."""
+
+    exit_code = 2
+
+    def __init__(self, problems: str | Problem | Iterable[Problem]) -> None:
+        if isinstance(problems, str):
+            problems = Problem(problems)
+        self.problems = [problems] if isinstance(problems, Problem) else list(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[list[Problem]]]:
+        return type(self), (self.problems,)
+
+
+class WiringError(InputError):
+    """Two ports that cannot be linked; names both ends."""
+
+
+class EngineFailure(TwinError):
+    """An engine did not converge, died or hung: names engine, simulated time and element."""
+
+    exit_code = 3
+
+    def __init__(self, engine: str, what: str, *, now_s: int | None = None, element: str = "") -> None:
+        self.engine, self.what, self.now_s, self.element = engine, what, now_s, element
+        when = "" if now_s is None else f" at t={now_s} s"
+        where = f" ({element})" if element else ""
+        super().__init__(f"{engine}{when}{where}: {what}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _engine_failure, (type(self), self.engine, self.what, self.now_s, self.element)
+
+
+def _engine_failure(
+    cls: type[EngineFailure], engine: str, what: str, now_s: int | None, element: str
+) -> EngineFailure:
+    return cls(engine, what, now_s=now_s, element=element)
+
+
+class CouplingDiverged(EngineFailure):
+    """A feedback loop between models found no fixed point; names the loop and the residual."""
+
+
+class StorageError(TwinError):
+    """A run folder cannot be written or read: full disk, not a run, a damaged file."""
+
+    exit_code = 4
+
+
+def nearest(wrong: str, known: Iterable[str], *, what: str = "") -> str:
+    """Return `no pump 'P9'; did you mean 'P8'?` for a name that is not in `known`."""
+    known = [str(name) for name in known]
+    close = difflib.get_close_matches(str(wrong), known, n=1, cutoff=0.5)
+    if close:
+        hint = f"did you mean '{close[0]}'?"
+    elif known:
+        shown = ", ".join(known[:8])
+        hint = f"known: {shown}" + (f" and {len(known) - 8} more" if len(known) > 8 else "")
+    else:
+        hint = "there are none"
+    return f"no {what or 'such name'} '{wrong}'; {hint}"

@@ -1,0 +1,1 @@
+"""Looks at runs, and at nothing else."""
