@@ -63,6 +63,7 @@ class Setup:
     offset_m: tuple[float, float] = (0.0, 0.0)
     places: tuple[Place, ...] = ()
     crs: str = ""
+    period_s: int | None = None
 
     def file(self, role: str) -> Path:
         """Return the pack's file for `role`; InputError says what to add when it is absent."""
@@ -165,6 +166,8 @@ class Model:
     """
 
     period_s: int = 60
+    host: ClassVar[str] = "inline"
+    """Where it lives unless a scenario says otherwise: `inline` or `process`."""
     Options: ClassVar[type[Options]] = Options
     files: ClassVar[Mapping[str, str]] = {}
     """Roles of the pack's files and what each is; a role ending in `?` may be absent."""
@@ -196,7 +199,7 @@ class Model:
             self.options: Any = self.Options.model_validate(dict(setup.options))
         except ValidationError as error:
             raise InputError([Problem(f"models.{setup.name}.{'.'.join(map(str, e['loc']))}: {e['msg']}") for e in error.errors()]) from None
-        self.period_s = int(getattr(self.options, "period_s", None) or type(self).period_s)
+        self.period_s = setup.period_s or type(self).period_s
         self.network: Any = self.read(setup)
         self.elements: dict[str, ElementSet] = dict(self.network.elements())
         self.rng = np.random.default_rng([setup.seed, *setup.name.encode()])

@@ -1,0 +1,311 @@
+"""One clock, one agenda, one place where an instant is settled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import simpy
+
+from twin.errors import TwinError
+from twin.host import Inline, Process, Reply, Verb
+from twin.ports import Report
+from twin.wiring import GIVE_UP_AFTER, RELAX_AFTER, Link, Slots, Wiring, diverged
+
+SOURCES = ("live", "timeline", "plan", "trigger", "model")
+"""Who may post an action; at one instant they are applied in this order."""
+
+
+@dataclass(frozen=True, order=True)
+class Post:
+    """An action that waits for its second: plain data, ordered as it will be applied."""
+
+    t_s: int
+    source: int
+    line: int
+    sequence: int
+    name: str = field(compare=False)
+    model: str = field(compare=False)
+    action: str = field(compare=False)
+    arguments: Mapping[str, Any] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Something for the journal: a report or an applied action, and when the orchestrator saw it."""
+
+    seen_s: int
+    kind: str
+    report: Report
+    source: str
+
+
+class Driver(Protocol):
+    """What makes things happen: sees notices, posts actions. Plain data and a state machine."""
+
+    def begin(self) -> list[Post]:
+        """Return what is known to happen before the start."""
+
+    def hear(self, now_s: int, reports: Sequence[Report]) -> list[Post]:
+        """React to what was reported at `now_s`."""
+
+
+@dataclass
+class Timing:
+    """Where the wall time of a model went, and how often it was called."""
+
+    advance_s: float = 0.0
+    solve_s: float = 0.0
+    wait_s: float = 0.0
+    advances: int = 0
+    solves: int = 0
+
+
+class Node:
+    """A hosted model as the orchestrator sees it: its arrays, its links, when it is due."""
+
+    def __init__(self, host: Inline | Process) -> None:
+        self.host, self.model = host, host.model
+        self.name, self.arrays, self.elements = host.model.name, host.arrays, host.model.elements
+        self.period_s = host.model.period_s
+        self.slots: list[Slots] = []
+        self.outgoing: list[Link] = []
+        self.timing = Timing()
+        self.inbox: dict[str, list[np.ndarray]] = {}
+        self.due_s = 0
+        self.now_s = -1
+        self.next_period_s = 0
+        self.extra_s: int | None = None
+        self.wanted_s: int | None = None
+        self.stale = self.dirty = False
+
+    def wake_at(self, t_s: int) -> None:
+        """Ask to be woken at `t_s` besides period and `next_s`."""
+        self.extra_s = t_s if self.extra_s is None else min(self.extra_s, t_s)
+        self.due_s = min(self.due_s, t_s)
+
+    def receive(self, flow: str, records: np.ndarray) -> None:
+        """Keep records for the model's next step."""
+        self.inbox.setdefault(flow, []).append(records)
+
+    def plan_next(self, t_s: int) -> None:
+        """Work out when it is due after `t_s`."""
+        if self.next_period_s <= t_s:
+            self.next_period_s = (t_s // self.period_s + 1) * self.period_s
+        if self.extra_s is not None and self.extra_s <= t_s:
+            self.extra_s = None
+        due_s = self.next_period_s
+        if self.wanted_s is not None:
+            due_s = min(due_s, max(self.wanted_s, t_s + 1))
+        if self.extra_s is not None:
+            due_s = min(due_s, self.extra_s)
+        self.due_s = due_s
+
+
+class Orchestrator:
+    """Owns the SimPy clock (integer seconds) and alone touches models."""
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        *,
+        duration_s: int,
+        drivers: Iterable[Driver] = (),
+        journal: Callable[[Heard], None] = lambda heard: None,
+        sample: Callable[[int], None] | None = None,
+        sample_every_s: int = 0,
+    ) -> None:
+        self.wiring, self.duration_s = wiring, duration_s
+        self.nodes = [node for group in wiring.groups for node in group]
+        self.by_name = {node.name: node for node in self.nodes}
+        self.parallel = [node for node in self.nodes if node.host.kind == "process"] + [node for node in self.nodes if node.host.kind != "process"]
+        self.env = simpy.Environment(initial_time=0)
+        self.drivers = list(drivers)
+        self.journal, self.sample, self.sample_every_s = journal, sample, sample_every_s
+        self.sample_due_s = 0
+        self.agenda: list[Post] = sorted(post for driver in self.drivers for post in driver.begin())
+        self.armed_s: int | None = None
+        self.reports: list[Report] = []
+        self.sequence = len(self.agenda)
+        self.settles = 0
+
+    def open(self) -> None:
+        """Start every engine and settle second 0."""
+        for node in self.parallel:
+            node.host.start_open()
+        for node in self.parallel:
+            node.host.finish_open()
+        self._arm()
+        self.until(0)
+
+    def until(self, t_s: int) -> None:
+        """Let the clock run up to and including `t_s`."""
+        t_s = min(t_s, self.duration_s)
+        while self.env.peek() <= t_s:
+            self.env.step()
+        if self.env.now < t_s:
+            self.env.run(until=t_s)
+
+    @property
+    def now_s(self) -> int:
+        """The simulated second."""
+        return int(self.env.now)
+
+    def do(self, model: str, action: str, arguments: Mapping[str, Any], *, source: str = "live", name: str = "") -> None:
+        """Apply an action at the present second."""
+        self.sequence += 1
+        self.agenda.append(Post(self.now_s, SOURCES.index(source), 0, self.sequence, name or f"{model}.{action}", model, action, arguments))
+        self.agenda.sort()
+        self.settle(self.now_s)
+        self._arm()
+
+    def _arm(self) -> None:
+        due_s = min(node.due_s for node in self.nodes)
+        if self.agenda:
+            due_s = min(due_s, self.agenda[0].t_s)
+        if self.sample is not None:
+            due_s = min(due_s, self.sample_due_s)
+        due_s = min(due_s, self.duration_s)
+        if due_s >= self.env.now and self.armed_s != due_s and (due_s > self.env.now or self.settles == 0):
+            self.armed_s = due_s
+            event = self.env.timeout(due_s - self.env.now)
+            event.callbacks.append(self._tick)
+
+    def _tick(self, _: simpy.Event) -> None:
+        now_s = self.now_s
+        if self.armed_s == now_s:
+            self.settle(now_s)
+            self._arm()
+
+    def settle(self, t: int) -> None:
+        """Bring everything that is due to `t`, apply what happens then, and solve until quiet."""
+        self.settles += 1
+        for _ in range(GIVE_UP_AFTER):
+            verbs = self._verbs(t)
+            last = t >= self.duration_s
+            woken = [node for node in self.parallel if node.due_s <= t or node.name in verbs or (last and node.now_s < t)]
+            self._advance(woken, t, verbs)
+            for group in self.wiring.groups:
+                if len(group) == 1:
+                    node = group[0]
+                    if node.dirty:
+                        self._turn(node, t)
+                elif any(node.dirty for node in group):
+                    self._converge(group, t)
+            for node in woken:
+                node.plan_next(t)
+            if not self._hear(t):
+                break
+        else:
+            raise TwinError(f"t={t} s: drivers still post actions after {GIVE_UP_AFTER} rounds of the same second")
+        if self.sample is not None and self.sample_due_s <= t:
+            self.sample(t)
+            self.sample_due_s = (t // self.sample_every_s + 1) * self.sample_every_s
+
+    def _verbs(self, t: int) -> dict[str, list[Verb]]:
+        verbs: dict[str, list[Verb]] = {}
+        while self.agenda and self.agenda[0].t_s <= t:
+            post = self.agenda.pop(0)
+            verbs.setdefault(post.model, []).append((post.action, dict(post.arguments)))
+            element = next((str(v) for v in post.arguments.values() if isinstance(v, str)), "")
+            facts = {key: value for key, value in post.arguments.items()}
+            report = Report(post.model, post.action, element, t, "info", facts | {"name": post.name})
+            self.journal(Heard(t, "action", report, SOURCES[post.source]))
+        return verbs
+
+    def _advance(self, woken: Sequence[Node], t: int, verbs: Mapping[str, list[Verb]]) -> None:
+        """Move the woken models to `t` under the inputs they hold, process-hosted ones side by side."""
+        for node in woken:
+            inbox, node.inbox = node.inbox, {}
+            node.host.start_advance(t, verbs.get(node.name, ()), inbox)
+        for node in woken:
+            started = time.perf_counter()
+            reply = node.host.finish()
+            node.timing.wait_s += time.perf_counter() - started
+            node.timing.advance_s += reply.took_s
+            node.timing.advances += 1
+            node.stale |= reply.moved or node.now_s < 0
+            node.dirty = True
+            node.now_s = t
+            self._take(node, reply)
+
+    def _turn(self, node: Node, t: int, *, relax: bool = False) -> None:
+        """Deliver to a dirty model what it should know at `t`; solve it if anything moved."""
+        node.dirty = False
+        if node.now_s < t:
+            self._advance([node], t, {})
+            node.dirty = False
+        moved = node.stale
+        for slots in node.slots:
+            moved |= slots.deliver(t, relax=relax)
+        if not moved:
+            node.plan_next(t)
+            return
+        node.stale = False
+        started = time.perf_counter()
+        node.host.start_solve()
+        reply = node.host.finish()
+        node.timing.wait_s += time.perf_counter() - started if node.host.kind == "process" else 0.0
+        node.timing.solve_s += reply.took_s
+        node.timing.solves += 1
+        self._take(node, reply)
+        node.plan_next(t)
+        for link in node.outgoing:
+            link.fresh, link.pulled = True, False
+            if link.into.wake and not link.target.dirty:
+                link.pull()
+                link.target.dirty = link.moved()
+
+    def _converge(self, group: Sequence[Node], t: int) -> None:
+        """Solve the models of a loop in turn until none must wake; numbers are relaxed after some sweeps."""
+        for sweep in range(GIVE_UP_AFTER):
+            turns = [node for node in group if node.dirty]
+            if not turns:
+                return
+            for node in group:
+                if node.dirty:
+                    self._turn(node, t, relax=sweep >= RELAX_AFTER)
+            for node in group:
+                for link in node.outgoing:
+                    if link.in_loop and link.into.wake and link.fresh and not link.target.dirty and sweep >= RELAX_AFTER:
+                        link.target.dirty = link.moved()
+        if any(node.dirty for node in group):
+            raise diverged(group, t)
+
+    def _take(self, node: Node, reply: Reply) -> None:
+        node.wanted_s = reply.next_s
+        if reply.notices:
+            self.reports += reply.notices
+        for report in reply.degraded:
+            self.journal(Heard(node.now_s, "degraded", report, "model"))
+        for name, records in reply.records.items():
+            for link in self.wiring.flows:
+                if link.source is node and link.out.name == name:
+                    link.carry(records)
+
+    def _hear(self, t: int) -> bool:
+        """Journal the notices, let drivers react; True if that put new actions on this second."""
+        if not self.reports:
+            return False
+        reports, self.reports = self.reports, []
+        for report in reports:
+            self.journal(Heard(t, "notice", report, "model"))
+        for driver in self.drivers:
+            for post in driver.hear(t, reports):
+                self.agenda.append(post)
+        self.agenda.sort()
+        return bool(self.agenda) and self.agenda[0].t_s <= t
+
+    def close(self) -> None:
+        """End every engine; the first failure to do so is raised after all were tried."""
+        failed: list[BaseException] = []
+        for node in self.nodes:
+            try:
+                node.host.close()
+            except Exception as error:  # noqa: BLE001 - every engine must get its turn to end
+                failed.append(error)
+        if failed:
+            raise failed[0]
