@@ -1,0 +1,161 @@
+"""Reads and writes the pack's GeoJSON: streets, buildings, places, in the pack's own metres."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twin.base import Building, Street
+from twin.errors import InputError, Problem
+from twin.model import Place
+
+SIZE_LIMIT_BYTES = 200_000_000
+
+
+def write(path: Path, features: Iterable[Mapping[str, Any]], crs: str, origin_m: Sequence[float]) -> None:
+    """Write features one a line; the foreign member `twin` says whose metres the coordinates are."""
+    frame = json.dumps({"crs": crs, "origin_m": [float(one) for one in origin_m], "unit": "m"})
+    lines = ",\n".join(json.dumps(one, ensure_ascii=False) for one in features)
+    path.write_text(f'{{"type": "FeatureCollection",\n"twin": {frame},\n"features": [\n{lines}\n]}}\n', encoding="utf-8", newline="\n")
+
+
+def street_feature(street: Street) -> dict[str, Any]:
+    """Return a street as a GeoJSON LineString, coordinates to the centimetre."""
+    return {
+        "type": "Feature",
+        "id": street.id,
+        "properties": {
+            "start": street.start,
+            "end": street.end,
+            "name": street.name,
+            "rank": street.rank,
+            "lanes": street.lanes,
+            "speed_m_per_s": street.speed_m_per_s,
+        },
+        "geometry": {"type": "LineString", "coordinates": np.round(street.shape, 2).tolist()},
+    }
+
+
+def building_feature(building: Building) -> dict[str, Any]:
+    """Return a building as a GeoJSON Polygon, its ring closed, coordinates to the centimetre."""
+    ring = np.round(building.shape, 2).tolist()
+    return {
+        "type": "Feature",
+        "id": building.id,
+        "properties": {
+            "height_m": building.height_m,
+            "use": building.use,
+            "floor_area_m2": building.floor_area_m2,
+            "people": building.people,
+        },
+        "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+    }
+
+
+def streets(path: Path) -> tuple[Street, ...]:
+    """Read streets; InputError names every feature that is not one."""
+    return _read(path, _street)
+
+
+def buildings(path: Path) -> tuple[Building, ...]:
+    """Read buildings; InputError names every feature that is not one."""
+    return _read(path, _building)
+
+
+def places(path: Path, crs: str, origin_m: Sequence[float]) -> tuple[Place, ...]:
+    """Read places. Without a `twin` member coordinates are WGS 84 (RFC 7946) and are projected to `crs`."""
+    text = read_json(path)
+    local = isinstance(text, dict) and "twin" in text
+    found = list(_read(path, _place, text))
+    if not local and found:
+        _project(found, crs, origin_m)
+    return tuple(found)
+
+
+def _project(found: list[Place], crs: str, origin_m: Sequence[float]) -> None:
+    """Replace WGS 84 longitudes and latitudes by metres of `crs` from the origin, in one call."""
+    import pyproj
+
+    lonlat = np.concatenate([place.shape for place in found])
+    moved = np.stack(pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(*lonlat.T), axis=-1)
+    moved = np.round(moved - np.asarray(origin_m), 2)
+    ends = np.cumsum([len(place.shape) for place in found])
+    for i, shape in enumerate(np.split(moved, ends[:-1])):
+        found[i] = Place(found[i].id, found[i].kind, found[i].name, shape, found[i].properties)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; InputError with the line where it breaks off."""
+    if not path.is_file():
+        raise InputError(Problem("no such file", str(path)))
+    if path.stat().st_size > SIZE_LIMIT_BYTES:
+        raise InputError(Problem(f"{path.stat().st_size:,} bytes; at most {SIZE_LIMIT_BYTES:,} are read", str(path)))
+    try:
+        return json.loads(path.read_bytes(), parse_constant=_refused)
+    except json.JSONDecodeError as error:
+        raise InputError(Problem(f"not JSON: {error.msg}", str(path), error.lineno)) from None
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise InputError(Problem(f"not JSON: {error}", str(path))) from None
+
+
+def _refused(word: str) -> None:
+    raise ValueError(f"'{word}' is not a number of JSON")
+
+
+def _read(path: Path, make: Any, text: Any = None) -> tuple[Any, ...]:
+    text = read_json(path) if text is None else text
+    if not isinstance(text, dict) or not isinstance(text.get("features"), list):
+        raise InputError(Problem("no GeoJSON FeatureCollection: `features` is missing", str(path)))
+    found, wrong, seen = [], [], set()
+    for number, feature in enumerate(text["features"], 1):
+        id = feature.get("id", "") if isinstance(feature, dict) else ""
+        try:
+            found.append(make(str(feature["id"]), feature["properties"], feature["geometry"]))
+            if not np.isfinite(found[-1].shape).all():
+                raise ValueError("a coordinate is not finite")
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            wrong.append(Problem(f"feature {number} {id}: {said}", str(path)))
+        if id in seen:
+            wrong.append(Problem(f"feature {number}: id '{id}' occurs twice", str(path)))
+        seen.add(id)
+    if wrong:
+        raise InputError(wrong)
+    return tuple(found)
+
+
+def _street(id: str, properties: Mapping[str, Any], geometry: Mapping[str, Any]) -> Street:
+    shape = _shape(geometry, ("LineString",), 2)
+    start, end, name, rank = (str(properties[key]) for key in ("start", "end", "name", "rank"))
+    return Street(id, start, end, shape, name, rank, int(properties["lanes"]), float(properties["speed_m_per_s"]))
+
+
+def _building(id: str, properties: Mapping[str, Any], geometry: Mapping[str, Any]) -> Building:
+    shape = _shape(geometry, ("Polygon",), 3)
+    height, floor = float(properties["height_m"]), float(properties["floor_area_m2"])
+    return Building(id, shape, height, str(properties["use"]), floor, int(properties["people"]))
+
+
+def _place(id: str, properties: Mapping[str, Any], geometry: Mapping[str, Any]) -> Place:
+    name = properties["name"]
+    rest = {key: value for key, value in properties.items() if key not in ("kind", "name")}
+    named = {"en": name} if isinstance(name, str) else {str(k): str(v) for k, v in name.items()}
+    return Place(id, str(properties["kind"]), named, _shape(geometry, ("Point", "LineString", "Polygon"), 1), rest)
+
+
+def _shape(geometry: Mapping[str, Any], kinds: tuple[str, ...], least: int) -> np.ndarray:
+    """Return (k, 2) coordinates; a polygon's outer ring without its repeated end."""
+    kind = geometry["type"]
+    if kind not in kinds:
+        raise ValueError(f"a {kind} where {' or '.join(kinds)} is needed")
+    rows = [geometry["coordinates"]] if kind == "Point" else geometry["coordinates"][0] if kind == "Polygon" else geometry["coordinates"]
+    shape = np.asarray([row[:2] for row in rows], dtype=float)
+    if kind == "Polygon" and len(shape) > 1 and (shape[0] == shape[-1]).all():
+        shape = shape[:-1]
+    if shape.ndim != 2 or shape.shape[1] != 2 or len(shape) < least:
+        raise ValueError(f"a {kind} needs at least {least} points of two numbers")
+    return shape
