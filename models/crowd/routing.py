@@ -1,0 +1,214 @@
+"""Ways across the ground: one travel-distance field per destination, by the fast marching method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from numba import njit
+from numpy.typing import NDArray
+
+from models.crowd.geometry import CACHE, Floats, Ground, crosses
+
+WALL_MARGIN_M = 0.6
+"""Within this distance of a wall a metre costs more, so that ways round corners keep clear of them (m)."""
+
+WALL_COST = 2.0
+"""What a metre right at a wall costs on top of its length, falling to nothing at `WALL_MARGIN_M`."""
+
+_CHUNK = 4
+
+
+@njit(**CACHE)  # type: ignore[untyped-decorator]
+def _up(heap: NDArray[np.int32], place: NDArray[np.int32], far: NDArray[np.float32], k: int) -> None:
+    moving = heap[k]
+    while k > 0:
+        above = (k - 1) // 2
+        if far[heap[above]] <= far[moving]:
+            break
+        heap[k] = heap[above]
+        place[heap[k]] = k
+        k = above
+    heap[k] = moving
+    place[moving] = k
+
+
+@njit(**CACHE)  # type: ignore[untyped-decorator]
+def _down(heap: NDArray[np.int32], place: NDArray[np.int32], far: NDArray[np.float32], size: int) -> None:
+    moving, k = heap[0], 0
+    while True:
+        below = 2 * k + 1
+        if below >= size:
+            break
+        if below + 1 < size and far[heap[below + 1]] < far[heap[below]]:
+            below += 1
+        if far[moving] <= far[heap[below]]:
+            break
+        heap[k] = heap[below]
+        place[heap[k]] = k
+        k = below
+    heap[k] = moving
+    place[moving] = k
+
+
+@njit(**CACHE)  # type: ignore[untyped-decorator]
+def march(
+    link: NDArray[np.int32],
+    cost_m: NDArray[np.float32],
+    sources: NDArray[np.int64],
+    far: NDArray[np.float32],
+    way: NDArray[np.int8],
+) -> None:
+    """Solve |grad far| = cost on the raster from `sources` outward (Sethian 1996, first order, 4 neighbours).
+
+    `cost_m` is what crossing each cell costs (m); fills `far` (inf where no way leads) and `way`, the unit
+    descent direction in steps of 1/127.
+    """
+    far[:] = np.inf
+    place = np.full(far.size, -1, np.int32)
+    heap = np.empty(far.size, np.int32)
+    size = 0
+    for source in sources:
+        if place[source] < 0:
+            far[source] = 0.0
+            heap[size] = source
+            place[source] = size
+            size += 1
+    while size > 0:
+        here = heap[0]
+        size -= 1
+        place[here] = -2
+        if size > 0:
+            heap[0] = heap[size]
+            _down(heap, place, far, size)
+        for side in range(4):
+            there = link[here, side]
+            if there < 0 or place[there] == -2:
+                continue
+            value = _arrive(link[there], far, cost_m[there])
+            if value < far[there]:
+                far[there] = value
+                if place[there] < 0:
+                    heap[size] = there
+                    place[there] = size
+                    size += 1
+                _up(heap, place, far, place[there])
+    for here in range(far.size):
+        _descend(link[here], far, here, way)
+
+
+@njit(**CACHE)  # type: ignore[untyped-decorator]
+def _arrive(link: NDArray[np.int32], far: NDArray[np.float32], cost: float) -> float:
+    a = b = np.inf
+    if link[0] >= 0:
+        a = far[link[0]]
+    if link[2] >= 0:
+        a = min(a, far[link[2]])
+    if link[1] >= 0:
+        b = far[link[1]]
+    if link[3] >= 0:
+        b = min(b, far[link[3]])
+    if max(a, b) == np.inf or abs(a - b) >= cost:
+        return min(a, b) + cost
+    return 0.5 * (a + b + np.sqrt(2.0 * cost * cost - (a - b) * (a - b)))
+
+
+@njit(**CACHE)  # type: ignore[untyped-decorator]
+def _descend(link: NDArray[np.int32], far: NDArray[np.float32], here: int, way: NDArray[np.int8]) -> None:
+    slope = np.zeros(2)
+    for axis in range(2):
+        for side in (axis, axis + 2):
+            there = link[side]
+            if there >= 0 and far[here] - far[there] > abs(slope[axis]):
+                slope[axis] = (far[here] - far[there]) * (1.0 if side == axis else -1.0)
+    norm = np.hypot(slope[0], slope[1])
+    for axis in range(2):
+        way[here, axis] = 0 if norm == 0.0 or far[here] == np.inf else np.int8(np.rint(127.0 * slope[axis] / norm))
+
+
+@njit(**CACHE)  # type: ignore[untyped-decorator]
+def _cut(link: NDArray[np.int32], x_m: Floats, y_m: Floats, closed: Floats) -> None:
+    for here in range(link.shape[0]):
+        for side in range(2):
+            there = link[here, side]
+            for k in range(closed.shape[0] if there >= 0 else 0):
+                c = closed[k]
+                if crosses(x_m[here], y_m[here], x_m[there], y_m[there], c[0], c[1], c[2], c[3]):
+                    link[here, side] = -1
+                    link[there, side + 2] = -1
+                    break
+
+
+class Fields:
+    """Routing fields over one ground, numbered in the order added; a walker's `field` is such a number.
+
+    `far_m` is (fields, cells) float32: metres to walk, a little more where walls are near; inf where no way leads.
+    `way` is (fields, cells, 2) int8: the direction to take, in steps of 1/127. 6 bytes a field and walkable cell.
+    """
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.targets: list[NDArray[np.int64]] = []
+        self.absorbs = np.empty(0, np.bool_)
+        self.far_m = np.empty((0, ground.cells), np.float32)
+        self.way = np.empty((0, ground.cells, 2), np.int8)
+        near = np.maximum(0.0, 1.0 - ground.clear_m / WALL_MARGIN_M)
+        self._cost_m = (ground.cell_m * (1.0 + WALL_COST * near)).astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def add(self, target: Any, *, absorbs: bool = True, closed: Floats | None = None, area_cost: Floats | None = None) -> int:
+        """Build the field that leads to `target` (a polygon or point, shapely) and return its number.
+
+        Who arrives is gone if the field `absorbs`, else stands there until sent elsewhere. A target smaller
+        than a cell becomes the nearest walkable cell. See `rebuild` for the options.
+        """
+        ground = self.ground
+        covered = np.zeros(ground.shape, bool) if target.geom_type == "Point" else ground.covered(target)
+        cells = ground.raster.cell[covered]
+        cells = cells[cells >= 0].astype(np.int64)
+        if cells.size == 0:
+            x, y = self.centres_m()
+            point = shapely.point_on_surface(target)
+            cells = np.array([np.argmin((x - point.x) ** 2 + (y - point.y) ** 2)])
+        self.targets.append(cells)
+        self.absorbs = np.append(self.absorbs, absorbs)
+        if len(self.targets) > len(self.far_m):
+            more = len(self.far_m) + _CHUNK
+            self.far_m = np.concatenate([self.far_m, np.empty((more - len(self.far_m), ground.cells), np.float32)])
+            self.way = np.concatenate([self.way, np.empty((more - len(self.way), ground.cells, 2), np.int8)])
+        self.rebuild(len(self.targets) - 1, closed=closed, area_cost=area_cost)
+        return len(self.targets) - 1
+
+    def centres_m(self) -> tuple[Floats, Floats]:
+        """Return x and y of the centre of every walkable cell (m)."""
+        raster = self.ground.raster
+        return raster.x0_m + (self.ground.columns + 0.5) * raster.cell_m, raster.y0_m + (self.ground.rows + 0.5) * raster.cell_m
+
+    def rebuild(self, *fields: int, closed: Floats | None = None, area_cost: Floats | None = None) -> None:
+        """Compute `fields` again with segments `closed` (n, 4) shut and each metre in area k costing `area_cost[k]` metres."""
+        link, cost = self.ground.raster.link, self._cost_m
+        if closed is not None and len(closed):
+            link = link.copy()
+            _cut(link, *self.centres_m(), np.asarray(closed, dtype=np.float64).reshape(-1, 4))
+        if area_cost is not None:
+            label = self.ground.raster.area[self.ground.rows, self.ground.columns]
+            cost = np.where(label >= 0, cost * np.append(area_cost, 1.0)[label], cost).astype(np.float32)
+        for k in fields:
+            march(link, cost, self.targets[k], self.far_m[k], self.way[k])
+
+    def distance_m(self, field: int | NDArray[np.int32], x_m: Floats, y_m: Floats) -> NDArray[np.float32]:
+        """Return the metres to walk from each point to its field's target; inf where no way leads or off the ground."""
+        cell = self.ground.cell_at(x_m, y_m)
+        return np.where(cell >= 0, self.far_m[field, np.maximum(cell, 0)], np.float32(np.inf)).astype(np.float32)
+
+    def nearest(self, fields: Sequence[int], x_m: Floats, y_m: Floats) -> NDArray[np.int32]:
+        """Return for each point which of `fields` has the shortest way (the first of equals); -1 where none leads."""
+        cell = self.ground.cell_at(x_m, y_m)
+        far = np.stack([self.far_m[k, np.maximum(cell, 0)] for k in fields])
+        best = np.argmin(far, axis=0)
+        reached = (cell >= 0) & np.isfinite(far[best, np.arange(cell.size)])
+        return np.where(reached, np.asarray(fields, np.int32)[best], -1).astype(np.int32)
