@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from twin.base import Building, Street
 from twin.model import Place
 from twin.schematic import HALF_WIDTH_M, BaseSpec, Frame
+
+if TYPE_CHECKING:
+    from shapely import Polygon
 
 STOREY_M = {"residential": 3.0, "office": 4.0, "commercial": 5.0, "school": 3.8, "hospital": 4.0, "venue": 10.0}
 """Synthetic: height of a storey by use."""
@@ -56,7 +60,7 @@ def buildings(spec: BaseSpec, places: Sequence[Place], streets: Sequence[Street]
     return _peopled([replace(one, id=f"B{number:04d}") if not one.id else one for number, one in enumerate(found, 1)], spec)
 
 
-def _blocks(streets: Sequence[Street], places: Sequence[Place], landmarks: Sequence[Building], frame: Frame) -> list:
+def _blocks(streets: Sequence[Street], places: Sequence[Place], landmarks: Sequence[Building], frame: Frame) -> list[Polygon]:
     """Return the buildable ground of each block as polygons in (along, across), ordered by their centre."""
     import shapely
 
@@ -72,7 +76,7 @@ def _blocks(streets: Sequence[Street], places: Sequence[Place], landmarks: Seque
     return sorted((part for part in free if part.area > 1500.0), key=lambda part: (round(part.centroid.x), round(part.centroid.y)))
 
 
-def _parts(shape: object) -> list:
+def _parts(shape: Any) -> list[Polygon]:
     return [part for part in getattr(shape, "geoms", [shape]) if part.geom_type == "Polygon"]
 
 
@@ -106,10 +110,11 @@ def _landmarks(places: Sequence[Place], frame: Frame) -> Iterator[Building]:
         )
 
 
-def _kind(block, spec: BaseSpec, places: Sequence[Place], frame: Frame, rng: np.random.Generator) -> _Kind | None:
-    """Choose how a block is built, by its distance from the centre and the axis, and by what stands in it."""
+def _kind(block: Polygon, spec: BaseSpec, places: Sequence[Place], frame: Frame, rng: np.random.Generator) -> _Kind | None:
+    """Choose how a block is built, by what stands in it, else by its distance from the centre; None leaves it green."""
     import shapely
 
+    draw = rng.random()
     middle = np.array([block.centroid.x, block.centroid.y])
     for place in places:
         if place.kind == "hospital" and block.buffer(40.0).contains(shapely.Point(frame.along_across(place.shape)[0])):
@@ -117,19 +122,22 @@ def _kind(block, spec: BaseSpec, places: Sequence[Place], frame: Frame, rng: np.
         if place.kind == "village" and shapely.Polygon(frame.along_across(place.shape)).contains(shapely.Point(middle)):
             return FLATS_MID
     distance = float(np.hypot(*(middle - np.array(spec.centre.at_m)))) / spec.centre.radius_m
-    draw = rng.random()
     if distance < 1.0:
         return OFFICES if draw < 0.75 else SHOPS
-    if draw < 0.07:
-        return None
-    if draw < 0.12:
-        return SCHOOL
-    if draw < 0.12 + 0.5 / distance**2:
-        return SHOPS if draw < 0.16 else OFFICES
-    return FLATS_LOW if draw > 0.72 else FLATS_HIGH if draw > 0.52 else FLATS_MID
+    work = 0.5 / distance**2
+    shares = (
+        (0.07, None),
+        (0.05, SCHOOL),
+        (0.04, SHOPS),
+        (max(0.0, work - 0.04), OFFICES),
+        (0.4 * (0.88 - work), FLATS_MID),
+        (0.2, FLATS_HIGH),
+    )
+    ends = np.cumsum([share for share, _ in shares])
+    return next((kind for end, (_, kind) in zip(ends, shares, strict=True) if draw < end), FLATS_LOW)
 
 
-def _fill(block, kind: _Kind, spec: BaseSpec, frame: Frame, rng: np.random.Generator) -> Iterator[Building]:
+def _fill(block: Polygon, kind: _Kind, spec: BaseSpec, frame: Frame, rng: np.random.Generator) -> Iterator[Building]:
     """Place rectangles and U-shaped courts on a grid of lots, where they fit inside the block."""
     import shapely
 
@@ -200,7 +208,7 @@ def _shared(weight: np.ndarray, total: int) -> np.ndarray:
     if not weight.sum():
         return np.zeros(len(weight), int)
     exact = weight * (total / weight.sum())
-    whole = np.floor(exact).astype(int)
+    whole: np.ndarray = np.floor(exact).astype(int)
     order = np.argsort(-(exact - whole), kind="stable")
     whole[order[: total - int(whole.sum())]] += 1
     return whole

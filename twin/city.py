@@ -110,8 +110,8 @@ class Manifest(_Part):
 class CouplingRow(NamedTuple):
     """A coupling and the line of couplings.csv it stands on."""
 
-    line: int
     coupling: Coupling
+    line: int
 
 
 class City:
@@ -133,6 +133,16 @@ class City:
         wrong = [*self._leaving(), *self._misnamed()]
         if wrong:
             raise InputError(sorted(wrong, key=lambda problem: problem.line))
+
+    @classmethod
+    def read(cls, folder: str | Path) -> City:
+        """Read the pack in this folder."""
+        return cls(folder)
+
+    @property
+    def couplings_file(self) -> Path:
+        """Return where the pack's coupling rows are, or would be."""
+        return self.path("couplings") or self.folder / "couplings.csv"
 
     def __repr__(self) -> str:
         return f"City({self.manifest.name!r}, {str(self.folder)!r})"
@@ -212,7 +222,9 @@ class City:
         if path is None:
             raise InputError(self._problem(f"'{key}' is missing: a base needs streets and buildings", (key,)))
         if not path.is_file():
-            raise InputError(self._problem(f"{key}: no file '{path.name}' in the pack; make it with `twin city build {self.folder}`", (key,)))
+            raise InputError(
+                self._problem(f"{key}: no file '{path.name}' in the pack; make it with `twin city build {self.folder}`", (key,))
+            )
         return path
 
     def digest(self) -> str:
@@ -251,13 +263,14 @@ def read_couplings(path: Path, models: Mapping[str, Any]) -> list[CouplingRow]:
         raise InputError(Problem(f"not CSV in UTF-8: {error}", str(path))) from None
     if not lines or tuple(lines[0][1]) != HEADER:
         raise InputError(Problem(f"the first line must be {','.join(HEADER)}", str(path), 1))
-    found, wrong, first = [], [], {}
+    found, wrong = [], []
+    first: dict[tuple[str, ...], int] = {}
     for line, row in lines[1:]:
         said = _wrong_row(row, models) or ([f"the same as line {first[tuple(row)]}; keep one"] if tuple(row) in first else [])
         wrong += [Problem(one, str(path), line) for one in said]
         first.setdefault(tuple(row), line)
         if not said:
-            found.append(CouplingRow(line, Coupling(*row)))
+            found.append(CouplingRow(Coupling(*row), line))
     if wrong:
         raise InputError(wrong)
     return found
