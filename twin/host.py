@@ -78,7 +78,7 @@ class Inline:
                 moved = self._guarded(model.advance, until_s) is not False
             model.now_s = until_s
         for name, arguments in verbs:
-            self._guarded(getattr(model, name), **arguments)
+            self._guarded(model.actions[name].method, model, **arguments)
             moved = True
         self._reply = self._said(moved, started)
 

@@ -90,10 +90,13 @@ class Account:
 
 
 class Action:
-    """A verb on a model; its signature is its schema."""
+    """A verb on a model; its signature is its schema.
+
+    A verb that is also a method of the kernel's (`open`, `close`) is written with a trailing underscore, which its name drops.
+    """
 
     def __init__(self, method: Callable[..., None]) -> None:
-        self.method, self.name = method, method.__name__
+        self.method, self.name = method, method.__name__.rstrip("_")
         self.doc = inspect.getdoc(method) or ""
 
     @cached_property
@@ -176,6 +179,9 @@ class Model:
     moving: ClassVar[Mapping[int, str]] = {}
     """Kinds of moving things that `positions` returns: code -> label; empty when there are none."""
 
+    absent: frozenset[str] = frozenset()
+    """Outs the engine cannot give in this configuration: not recorded, never zero."""
+
     ports: ClassVar[dict[str, Port]] = {}
     flows: ClassVar[dict[str, Flow]] = {}
     declared_notices: ClassVar[dict[str, Notice]] = {}
@@ -187,7 +193,7 @@ class Model:
         cls.ports = {n: v for n, v in named.items() if isinstance(v, Port)}
         cls.flows = {n: v for n, v in named.items() if isinstance(v, Flow)}
         cls.declared_notices = {n: v for n, v in named.items() if isinstance(v, Notice)}
-        cls.actions = {n: v.__twin_action__ for n, v in named.items() if hasattr(v, "__twin_action__")}
+        cls.actions = {v.__twin_action__.name: v.__twin_action__ for v in named.values() if hasattr(v, "__twin_action__")}
         for port in cls.ports.values():
             if port.dtype != bool and not port.name.endswith(units.suffix(port.unit)):
                 raise TypeError(f"{cls.__name__}.{port.name} is in {port.unit}: its name must end in '{units.suffix(port.unit)}'")
