@@ -198,7 +198,7 @@ def _verify(city: City, laid: Mapping[str, Laid], base: Base, work: Path, progre
         progress(f"check {name}")
         files = {role: work / file for role, file in one.files.items()}
         setup = Setup(
-            name, files, scratch / name, places=base.places, crs=base.crs, offset_m=city.offset_m(name), start=datetime(2014, 8, 16, 20)
+            name, files, work.parent / name, places=base.places, crs=base.crs, offset_m=city.offset_m(name), start=datetime(2014, 8, 16, 20)
         )
         found = model_class(name).read(setup).elements()
         for elements, said in sorted(one.elements.items()):
