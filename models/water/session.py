@@ -1,0 +1,410 @@
+"""A water network through time: solved when EPANET would solve, driven by a log of plain commands.
+
+Time. EPANET holds flows between two hydraulic solutions and moves tank volumes linearly. A `Session` solves at the
+times EPANET itself would (hydraulic, pattern and report steps, tank and control events) and when a command changes
+something, never merely because an `advance` ends: what lies between is read off the line. So any split of an
+`advance` gives the same bits, and with no command the results are those of a plain EPANET run.
+
+State. EPANET has no way to save its state, but the same commands at the same seconds give the same bits; a snapshot
+is the command log since an origin, and the origin is plain data too.
+
+Bursts. EPANET takes emitters at nodes only, and takes no new node while its solver is open. A pipe that bursts is
+therefore split at its middle in a fresh project that goes on from the tank levels, statuses and time of the old one
+(its log starts there). The hole is an emitter at the new node: both halves of the pipe feed it, friction on the way
+counts, and closing the pipe cuts it off - none of which an emitter at an end node would give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from models.water.engine import Project, Terms
+from models.water.network import WaterNetwork
+
+Command = tuple[Any, ...]
+"""("hold", link), ("free", link), ("status", link, 0|1), ("setting", link, x), ("start", pump), ("demand", [(junction, factor)...]),
+("hole", pipe, Cd*A in m2)"""
+
+
+@dataclass
+class Held:
+    """A link kept shut, and what it goes back to."""
+
+    since_s: int
+    status: int
+    setting: float
+    loss: float
+    pattern: int
+    controls: list[int]
+
+
+@dataclass
+class Volumes:
+    """Water in m3 (or m3/s) since the start."""
+
+    produced: float = 0.0
+    served: float = 0.0
+    leaked: float = 0.0
+    spilled: float = 0.0
+
+    def after(self, rates: Volumes, dt_s: float) -> Volumes:
+        """Return these volumes after `dt_s` seconds at `rates`."""
+        return Volumes(*(mine + rate * dt_s for mine, rate in zip(asdict(self).values(), asdict(rates).values(), strict=True)))
+
+
+@dataclass
+class Origin:
+    """Where a log starts: plain data that a fresh project goes on from; levels and settings in the file's units."""
+
+    t_s: int = 0
+    splits: list[str] = field(default_factory=list)
+    levels: dict[str, float] = field(default_factory=dict)
+    links: dict[str, tuple[int, float]] = field(default_factory=dict)
+    held: dict[str, tuple[int, int, float]] = field(default_factory=dict)
+    factors: dict[int, float] = field(default_factory=dict)
+    holes: dict[str, float] = field(default_factory=dict)
+    volumes: dict[str, float] = field(default_factory=lambda: asdict(Volumes()))
+
+
+@dataclass
+class Fields:
+    """One hydraulic solution in SI units: nodes in the network's order, pipes and pumps in theirs."""
+
+    head_m: np.ndarray
+    wanted_m3_per_s: np.ndarray
+    served_m3_per_s: np.ndarray
+    supplied: np.ndarray
+    inflow_m3_per_s: np.ndarray
+    pipe_flow_m3_per_s: np.ndarray
+    pipe_velocity_m_per_s: np.ndarray
+    leak_m3_per_s: np.ndarray
+    leak_head_m: dict[str, float]
+    pump_flow_m3_per_s: np.ndarray
+    pump_kw: np.ndarray
+    pump_on: np.ndarray
+
+
+class Session:
+    """EPANET on a copy of a network, moved to any second, with a log that can be replayed to the bit."""
+
+    def __init__(self, network: WaterNetwork, file: Path, terms: Terms) -> None:
+        self.network, self.file, self.terms = network, file, terms
+        self.warnings: list[tuple[int, int]] = []
+        """(second, EPANET's warning code) since somebody last took them."""
+        self.log: list[tuple[int, list[Command]]] = []
+        self.origin = Origin()
+        self.project: Project | None = None
+        self._begin(self.origin)
+        self.first_stored_m3 = float(self._volume.sum()) if len(network.tanks) else 0.0
+
+    # -- a project from an origin -------------------------------------------------------------------------------------
+
+    def _begin(self, origin: Origin) -> None:
+        if self.project is not None:
+            self.project.close()
+        self.origin, self.log, self.solved = origin, [], False
+        self.project = p = Project(self.network, self.file, self.terms)
+        for number, pipe in enumerate(origin.splits):
+            p.split(pipe, number)
+        p.start()
+        self._measure()
+        self.held: dict[str, Held] = {}
+        self.factors: dict[int, float] = {}
+        self.holes: dict[str, float] = {}
+        self.volumes, self._rates = Volumes(**origin.volumes), Volumes()
+        p.skip_to(origin.t_s)
+        self.t_s = self.stop_s = self._due_s = origin.t_s
+        for name, level in origin.levels.items():
+            p.set_level(name, level)
+        for name, (status, setting) in origin.links.items():
+            for link in self._parts(name):
+                p.bring(link, status, setting, p.loss(link))
+        for name, (since_s, status, setting) in origin.held.items():
+            self._hold(name)
+            self.held[name].since_s, self.held[name].status, self.held[name].setting = since_s, status, setting
+        self._demand(sorted(origin.factors.items()))
+        for pipe, area in origin.holes.items():
+            self.holes[pipe] = area
+        self._read_tanks()
+
+    def _measure(self) -> None:
+        p = self.project
+        self._tank_nodes = np.array([p.node[name] for name in self.network.tanks], dtype=int) - 1
+        self._curves = [p.volume_curve(name) for name in self.network.tanks]
+        self._bottom = p.tank_values("ELEVATION")
+        self._area = np.pi / 4 * p.tank_values("TANKDIAM") ** 2
+        self.lowest_m, self.highest_m = p.tank_values("MINLEVEL") * p.length, p.tank_values("MAXLEVEL") * p.length
+        self._overflows = p.tank_values("CANOVERFLOW") > 0
+        self._pump_links = np.array([p.link[name] for name in self.network.pumps.ids], dtype=int) - 1
+        self._pipe_links = np.array([p.link[name] for name in self.network.pipes.ids], dtype=int) - 1
+        self._pipe_index = {name: i for i, name in enumerate(self.network.pipes.ids)}
+        self._elevation_m = p.at_nodes("ELEVATION") * p.length
+        self._file_emitters = p.at_nodes("EMITTER") > 0
+        self._middles = np.array([p.middle(i) for i in range(len(self.origin.splits))], dtype=int)
+
+    def _parts(self, name: str) -> list[int]:
+        parts = [self.project.link[name]]
+        if name in self.origin.splits:
+            parts.append(self.project.second_half(self.origin.splits.index(name)))
+        return parts
+
+    def _rebase(self, pipe: str) -> None:
+        """Split `pipe`: go on in a fresh project from plain data; the log starts anew."""
+        p, heads = self.project, self.project.at_nodes("HEAD")
+        levels = {name: float(heads[i] - b) for name, i, b in zip(self.network.tanks, self._tank_nodes, self._bottom, strict=True)}
+        full = self.highest_m / p.length
+        stuck = {
+            self.network.nodes.index(name)
+            for name, level, low, high in zip(levels, levels.values(), self.lowest_m / p.length, full, strict=True)
+            if level <= low + 1e-6 or level >= high - 1e-6
+        }
+        ends = dict(zip(self.network.pipes.ids, self.network.pipes.ends.tolist(), strict=True))
+        links = {}
+        for name, link in p.link.items():
+            if name not in self.held and not stuck.intersection(ends.get(name, ())):  # EPANET shuts pipes at a full or empty tank itself
+                links[name] = (p.status(link), p.setting(link))
+        held = {name: (h.since_s, h.status, h.setting) for name, h in self.held.items()}
+        self._begin(
+            Origin(self.t_s, [*self.origin.splits, pipe], levels, links, held, dict(self.factors), dict(self.holes), asdict(self.volumes))
+        )
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def force(self, now_s: int, commands: list[Command]) -> None:
+        """Move to `now_s`, apply the commands and solve; the only way anything changes."""
+        for _ in self.advance(now_s):
+            pass
+        if self.t_s < now_s:
+            self._move(now_s)
+        for command in commands:
+            if command[0] == "hole" and command[1] not in self.origin.splits:
+                self._rebase(command[1])
+        self.log.append((now_s, commands))
+        for name, *arguments in commands:
+            getattr(self, f"_{name}")(*arguments)
+        self._solve()
+
+    def _hold(self, name: str) -> None:
+        p, link = self.project, self.project.link[name]
+        controls = [i for part in self._parts(name) for i in p.controls_of(part)]
+        self.held[name] = Held(self.t_s, p.status(link), p.setting(link), p.loss(link), p.speed_pattern(link), controls)
+        p.enable(controls, on=False)
+        if self.held[name].pattern:
+            p.set_speed_pattern(link, 0)
+        for part in self._parts(name):
+            p.shut(part)
+
+    def _free(self, name: str) -> None:
+        p, was = self.project, self.held.pop(name)
+        missed = p.timed(was.controls, was.since_s, self.t_s)
+        status, setting = was.status, was.setting
+        if missed is not None:
+            status, setting = int(missed != 0), missed if setting or name in self.network.pumps.ids else 0.0
+        p.enable(was.controls, on=True)
+        for part in self._parts(name):
+            p.bring(part, status, setting, was.loss)
+        if was.pattern:
+            p.set_speed_pattern(p.link[name], was.pattern)
+
+    def _status(self, name: str, status: int) -> None:
+        if name in self.held:
+            self.held[name].status = status
+            return
+        for part in self._parts(name):
+            self.project.bring(part, status, 0.0, self.project.loss(part))
+
+    def _setting(self, name: str, setting: float) -> None:
+        if name in self.held:
+            self.held[name].setting = setting
+            return
+        self.project.bring(self.project.link[name], 1, setting)
+
+    def _start(self, pump: str) -> None:
+        """Open a pump that a control had shut; one that is held opens when it is freed."""
+        if pump in self.held:
+            self.held[pump].status = 1
+            self.held[pump].setting = self.held[pump].setting or 1.0
+        elif not self.project.status(self.project.link[pump]):
+            self.project.bring(self.project.link[pump], 1, 1.0)
+
+    def _demand(self, factors: list[tuple[int, float]]) -> None:
+        for junction, factor in factors:
+            self.factors[junction] = factor
+            self.project.scale_demand(self.project.node[self.network.junctions[junction]], factor)
+
+    def _hole(self, pipe: str, area_m2: float) -> None:
+        self.holes[pipe] = area_m2
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    def advance(self, until_s: int) -> Iterator[int]:
+        """Solve at every second up to `until_s` at which EPANET would; yields each."""
+        if until_s > self.t_s and not self.solved:
+            self._solve()
+            yield self.t_s
+        while self.solved and self.stop_s <= until_s:
+            if self._move(self.stop_s) or self.t_s >= self._due_s:
+                self._solve()
+                yield self.t_s
+            else:
+                self._plan()
+
+    def _switches(self) -> np.ndarray:
+        return np.concatenate([self.project.at_links("STATUS"), self.project.at_links("SETTING")])
+
+    def _move(self, until_s: int) -> bool:
+        """Move tanks towards `until_s`; True if a rule of the file fired, which ends the move early."""
+        before = self._switches() if self.project.rule_step_s else None
+        while self.t_s < until_s:
+            stored = self._volume.sum()
+            moved = self.project.move(until_s - self.t_s)
+            self.t_s += moved
+            self._read_tanks()
+            self.volumes = self.volumes.after(self._rates, moved)
+            if self._overflows.any():
+                self.volumes.spilled += max(0.0, float(self._tank_inflow.sum() * moved - (self._volume.sum() - stored)))
+            if before is not None and not np.array_equal(before, self._switches()):
+                return True
+        return False
+
+    def _plan(self) -> None:
+        rule = self.project.rule_step_s
+        self.stop_s = min(self._due_s, self.t_s + rule - self.t_s % rule) if rule else self._due_s
+
+    def _solve(self) -> None:
+        p = self.project
+        for name, held in self.held.items():  # rules cannot be switched off link by link: undo what one did to a held link
+            for part in self._parts(name):
+                if p.has_status(part) and p.status(part):
+                    held.status, held.setting = 1, p.setting(part)
+                    p.shut(part)
+        supplied = self._supplied()
+        for number, pipe in enumerate(self.origin.splits):
+            p.set_hole(number, self.holes.get(pipe, 0.0) if supplied[self._middles[number]] else 0.0)
+        code = p.run()
+        if code:
+            self.warnings.append((self.t_s, code))
+        self.solved = True
+        self._read(self._supplied())
+        self._due_s = self.t_s + p.next_event_s()
+        self._plan()
+
+    # -- results ------------------------------------------------------------------------------------------------------
+
+    def _supplied(self) -> np.ndarray:
+        """Return which of EPANET's nodes are joined to a tank or reservoir by links that are not shut."""
+        p = self.project
+        cut = p.cuttable & (p.at_links("STATUS") == 0)
+        for name in self.held:
+            cut[[part - 1 for part in self._parts(name)]] = True
+        a, b = p.ends[~cut].T
+        graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(p.node_count, p.node_count))
+        _, label = connected_components(graph, directed=False)
+        return np.isin(label, label[p.fixed])
+
+    def _read(self, supplied: np.ndarray) -> None:
+        p, nodes, junctions = self.project, self.project.nodes, len(self.network.junctions)
+        head = np.where(supplied, p.at_nodes("HEAD") * p.length, self._elevation_m)
+        served = np.where(supplied & ~p.fixed, p.at_nodes("DEMANDFLOW") * p.flow, 0.0)
+        open_holes = np.zeros(p.node_count, bool)
+        open_holes[self._middles] = [self.holes.get(pipe, 0.0) > 0 for pipe in self.origin.splits]
+        emitted = np.where(supplied & (self._file_emitters | open_holes), p.at_nodes("EMITTERFLOW") * p.flow, 0.0)
+        leaked = emitted + np.where(supplied & ~p.fixed, p.at_nodes("LEAKAGEFLOW") * p.flow, 0.0)
+        inflow = np.where(p.fixed, p.at_nodes("DEMAND") * p.flow, 0.0)
+        flow, velocity, status = p.at_links("FLOW") * p.flow, p.at_links("VELOCITY") * p.length, p.at_links("STATUS")
+        leak, heads = np.zeros(len(self._pipe_links)), {}
+        for middle, pipe in zip(self._middles, self.origin.splits, strict=True):
+            leak[self._pipe_index[pipe]] = emitted[middle]
+            heads[pipe] = float(head[middle] - self._elevation_m[middle])
+        self.fields = Fields(
+            head_m=head[nodes],
+            wanted_m3_per_s=p.at_nodes("FULLDEMAND")[nodes][:junctions] * p.flow,
+            served_m3_per_s=served[nodes][:junctions],
+            supplied=supplied[nodes][:junctions],
+            inflow_m3_per_s=inflow[nodes][junctions:],
+            pipe_flow_m3_per_s=flow[self._pipe_links],
+            pipe_velocity_m_per_s=velocity[self._pipe_links],
+            leak_m3_per_s=leak,
+            leak_head_m=heads,
+            pump_flow_m3_per_s=flow[self._pump_links],
+            pump_kw=p.at_links("ENERGY")[self._pump_links],
+            pump_on=(status[self._pump_links] > 0) & (flow[self._pump_links] > 1e-9),
+        )
+        self._tank_inflow = inflow[self._tank_nodes]
+        reservoirs = inflow.sum() - self._tank_inflow.sum()
+        self._rates = Volumes(produced=-float(reservoirs), served=float(served.sum()), leaked=float(leaked.sum()))
+
+    def _read_tanks(self) -> None:
+        p = self.project
+        self._volume = p.tank_values("TANKVOLUME") * p.length**3
+        self._level = p.at_nodes("HEAD")[self._tank_nodes] - self._bottom
+        if not self.solved:
+            self._tank_inflow = np.zeros(len(self._tank_nodes))
+
+    @property
+    def elevation_m(self) -> np.ndarray:
+        """Elevation of the network's nodes in their order (reservoirs: their head)."""
+        return self._elevation_m[self.project.nodes]
+
+    def levels_m(self, now_s: int) -> np.ndarray:
+        """Return the tanks' levels above their bottoms at `now_s`, at most one hydraulic step after the last solution."""
+        p, dt_s = self.project, now_s - self.t_s
+        levels = self._level * p.length
+        for i, curve in enumerate(self._curves):
+            gained = self._tank_inflow[i] * dt_s / p.length**3
+            if curve is not None:
+                levels[i] = np.interp(self._volume[i] / p.length**3 + gained, curve[1], curve[0]) * p.length
+            elif self._area[i] > 0:
+                levels[i] += gained / self._area[i] * p.length
+        return np.clip(levels, np.minimum(self.lowest_m, self._level * p.length), np.maximum(self.highest_m, self._level * p.length))
+
+    def moving(self) -> bool:
+        """Return whether any tank's level changes with time."""
+        return bool((self._tank_inflow != 0).any())
+
+    def ledger_at(self, now_s: int) -> tuple[Volumes, float]:
+        """Return the volumes since the start and the change of what the tanks hold, in m3, at `now_s`."""
+        dt_s = now_s - self.t_s
+        stored = float(self._volume.sum() + self._tank_inflow.sum() * dt_s) if len(self._volume) else 0.0
+        return self.volumes.after(self._rates, dt_s), stored - self.first_stored_m3
+
+    # -- snapshots ----------------------------------------------------------------------------------------------------
+
+    def save(self) -> dict[str, Any]:
+        """Return the origin and the log since: plain data that `restore` turns into the same bits."""
+        return {
+            "t_s": self.t_s,
+            "origin": asdict(self.origin),
+            "log": [[t, [list(command) for command in commands]] for t, commands in self.log],
+            "solved": self.solved,
+            "stored": self.first_stored_m3,
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Bring a fresh session to a saved one by replaying its log."""
+        origin = saved["origin"]
+        links = {name: tuple(pair) for name, pair in origin["links"].items()}
+        held = {name: tuple(three) for name, three in origin["held"].items()}
+        factors = {int(junction): factor for junction, factor in origin["factors"].items()}
+        self._begin(Origin(**{**origin, "links": links, "held": held, "factors": factors}))
+        for t_s, commands in saved["log"]:
+            self.force(t_s, [tuple(command) for command in commands])
+        for _ in self.advance(saved["t_s"]):
+            pass
+        if saved["solved"] and not self.solved:
+            self._solve()
+        self.first_stored_m3 = saved["stored"]
+        self.warnings = []
+
+    def close(self) -> None:
+        """Free EPANET's project."""
+        if self.project is not None:
+            self.project.close()
+            self.project = None
