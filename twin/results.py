@@ -1,0 +1,233 @@
+"""Reads a run folder: fields as xarray, tracks and journal as pandas; all that a view may see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from twin.errors import InputError, StorageError, nearest
+from twin.sheet import ModelSheet, PortSheet, read_sheet
+from twin.storage import digest, digests, safe_name, storing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Value = TypeVar("Value")
+MANIFEST_LIMIT_BYTES = 64 * 2**20
+
+
+class Lazy(Mapping[str, Value]):
+    """A mapping whose values are read when they are asked for, and kept."""
+
+    def __init__(self, names: list[str], read: Callable[[str], Value], what: str) -> None:
+        self._names, self._read, self._what = names, read, what
+        self._held: dict[str, Value] = {}
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._names:
+            raise KeyError(nearest(name, self._names, what=self._what))
+        if name not in self._held:
+            self._held[name] = self._read(name)
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Run:
+    """One run, cut at its last committed second. Times are the city's local clock.
+
+    `status`: done, degraded, failed, interrupted; `unfinished` when the run was cut short or is still going.
+    `fields[model]`: an xarray.Dataset over (time, <element set>), read lazily: `run.fields["water"].pressure_m.sel(junction="J17")`.
+    `static[model]`: the model's sheet (ports, elements with their shapes, looks).
+    """
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
+        self.path, self.manifest = path, manifest
+        self.models: list[str] = [safe_name(name) for name in manifest["models"]]
+        self.start = datetime.fromisoformat(manifest["start"])
+        self.timezone: str = manifest["timezone"]
+        if self.start.tzinfo is not None:
+            self.start = self.start.replace(tzinfo=_zone(self.timezone, self.start))
+        self.duration_s, self.committed_s = int(manifest["duration_s"]), int(manifest["committed_s"])
+        self.static: Mapping[str, ModelSheet] = Lazy(self.models, lambda name: read_sheet(path / "static", name), "model")
+        self.fields: Mapping[str, xr.Dataset] = Lazy(self.models, self._read_fields, "model")
+
+    @property
+    def status(self) -> str:
+        """How the run ended."""
+        return "unfinished" if self.manifest["status"] == "running" else str(self.manifest["status"])
+
+    @property
+    def name(self) -> str:
+        """The scenario's name, or the folder's."""
+        return str(self.manifest.get("name") or self.path.resolve().name)
+
+    @cached_property
+    def times_s(self) -> np.ndarray:
+        """The seconds of the samples that are committed."""
+        from twin.fields import sample_times
+
+        times = sample_times(self.duration_s, int(self.manifest["record_every_s"]))
+        return times[times <= self.committed_s]
+
+    def _read_fields(self, name: str) -> xr.Dataset:
+        from twin.fields import read_fields, sample_times
+
+        times = sample_times(self.duration_s, int(self.manifest["record_every_s"]))
+        return read_fields(self.path / "fields.zarr", self.static[name], times, len(self.times_s), self.start)
+
+    def port(self, name: str) -> tuple[ModelSheet, PortSheet]:
+        """Find `model.port` (recorded); InputError with the nearest name."""
+        model, _, port = name.partition(".")
+        if model not in self.models:
+            raise InputError(f"{name}: {nearest(model, self.models, what='model')}")
+        sheet = self.static[model]
+        if port in sheet.absent:
+            raise InputError(f"{name}: absent in this run: its engine could not give it in this mode")
+        if port not in sheet.recorded:
+            raise InputError(f"{name}: {nearest(port, sheet.recorded, what=f'recorded port of {model}')}")
+        return sheet, sheet.ports[port]
+
+    def second(self, moment: object) -> int:
+        """Return a moment ('21:42', '+12 min', a datetime, a numpy time, or seconds) as seconds after the start."""
+        if isinstance(moment, int | float | np.integer | np.floating) and not isinstance(moment, bool):
+            return round(moment)
+        if isinstance(moment, np.datetime64):
+            return int((moment - np.datetime64(self.start.replace(tzinfo=None), "ns")) / np.timedelta64(1, "s"))
+        from twin.units import clock_s
+
+        try:
+            return clock_s(moment, self.start)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+    def at(self, moment: object) -> np.datetime64:
+        """Return the last sample at or before a moment, for `.sel(time=run.at("21:42"))`; InputError outside the run."""
+        second = self.second(moment)
+        index = int(np.searchsorted(self.times_s, second, side="right")) - 1
+        if index < 0 or second > self.committed_s:
+            upto = f"recorded from {self.clock(0)} to {self.clock(self.committed_s)}" if len(self.times_s) else "nothing is recorded"
+            raise InputError(f"{moment} is outside the run: {upto}")
+        return self.time(int(self.times_s[index]))
+
+    def time(self, second: int) -> np.datetime64:
+        """Return the local clock `second` seconds after the start."""
+        return np.datetime64(self.start.replace(tzinfo=None), "ns") + np.timedelta64(second, "s")
+
+    def clock(self, second: int) -> str:
+        """Return the local clock time as text: '21:42:00'."""
+        return (self.start.replace(tzinfo=None) + timedelta(seconds=int(second))).strftime("%H:%M:%S")
+
+    def tracks(self, model: str, start: object = None, end: object = None) -> pd.DataFrame:
+        """Return the moving things of a model: time, id, kind, x_m, y_m, angle_deg, speed_m_per_s.
+
+        `start`, `end`: read only what lies between two moments (both included).
+        """
+        from twin.parts import read_parts, track_schema
+
+        sheet = self.static[model]
+        first = 0 if start is None else self.second(start)
+        last = self.committed_s if end is None else min(self.second(end), self.committed_s)
+        found = read_parts(self.path / "tracks" / sheet.name, track_schema(), "t_s", first, last).to_pandas()
+        found.insert(0, "time", self.time(0) + found.pop("t_s").to_numpy().astype("timedelta64[s]"))
+        labels = {code: sheet.moving.get(code, str(code)) for code in {*sheet.moving, *found["kind"].unique().tolist()}}
+        found["kind"] = found["kind"].map(labels).astype("category")
+        return found
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """The journal: time (seen), t_happened_s, t_seen_s, kind, source, model, name, element, severity, facts (a dict)."""
+        from twin.parts import event_schema, read_parts
+
+        found = read_parts(self.path / "events", event_schema(), "t_seen_s", -(2**62), self.committed_s).to_pandas()
+        found.insert(0, "time", self.time(0) + found["t_seen_s"].to_numpy().astype("timedelta64[s]"))
+        found["facts"] = [json.loads(text) for text in found["facts"]]
+        return found
+
+    @property
+    def kpis(self) -> pd.DataFrame:
+        """The KPIs as they were computed at the end: name, value, unit, target, verdict, label."""
+        import pandas as pd
+
+        columns = ["name", "value", "unit", "target", "verdict", "label"]
+        return pd.DataFrame(list(self.manifest.get("kpis") or []), columns=columns)
+
+    @property
+    def timing(self) -> pd.DataFrame:
+        """Where the time went, one row a model: advance_s, solve_s, wait_s, advances, solves, messages."""
+        import pandas as pd
+
+        return pd.DataFrame.from_dict(dict(self.manifest.get("timing") or {}), orient="index")
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """The accounts of what is conserved, as the run closed them."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.manifest.get("ledger") or []))
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the run's data (see `twin.storage.digest`)."""
+        return digest(self.path)
+
+    def _summary(self) -> list[tuple[str, str]]:
+        reached = f"{self.clock(self.committed_s)}" if self.committed_s >= 0 else "nothing"
+        end = self.clock(self.duration_s)
+        held = f"recorded {self.clock(0)} to {reached}" if self.committed_s >= 0 else "nothing recorded"
+        rows = [("status", self.status + (f" ({held} of {end})" if self.committed_s < self.duration_s else ""))]
+        rows.append(("clock", f"{self.start:%Y-%m-%d} {self.clock(0)} to {end} {self.timezone}, every {self.manifest['record_every_s']} s"))
+        if self.manifest.get("error"):
+            rows.append(("error", str(self.manifest["error"])))
+        return rows + [(name, ", ".join(self.static[name].recorded) or "no fields") for name in self.models]
+
+    def __repr__(self) -> str:
+        rows = self._summary()
+        width = max(len(name) for name, _ in rows)
+        return "\n".join([f"<Run {self.name}>", *(f"  {name:<{width}}  {text}" for name, text in rows)])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
+        return f"<table><caption>Run {escape(self.name)}</caption>{rows}</table>"
+
+
+def _zone(name: str, start: datetime) -> ZoneInfo | timezone:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return timezone(start.utcoffset() or timedelta(0), name)
+
+
+def open_run(path: Path | str) -> Run:
+    """Open a run folder, also of a run that was cut short; StorageError, one line, for anything else."""
+    folder = Path(path)
+    file = folder / "manifest.json"
+    if not file.is_file():
+        raise StorageError(f"{folder}: is no run (no manifest.json)" if folder.is_dir() else f"{folder}: no such folder")
+    with storing(file, "cannot be read"):
+        if file.stat().st_size > MANIFEST_LIMIT_BYTES:
+            raise StorageError(f"{file}: is too big for a manifest")
+        text = file.read_text("utf-8", errors="replace")
+    try:
+        manifest = json.loads(text)
+        if manifest["format"] != 1:
+            raise StorageError(f"{file}: is a run of format {manifest['format']!r}; this version reads format 1")
+        return Run(folder, manifest)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StorageError(f"{file}: is damaged: {type(error).__name__} {error}") from error
+
+
+__all__ = ["Run", "digest", "digests", "open_run"]

@@ -1,0 +1,114 @@
+"""Files that survive a kill: written beside, synced, moved into place; and JSON with one spelling."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twin.errors import StorageError
+
+PARTS = ("scenario", "static", "fields", "tracks", "events")
+"""What a run's digest covers, by the name in the run folder."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+
+@contextmanager
+def storing(path: Path, doing: str = "cannot be written") -> Iterator[None]:
+    """Turn an operating system's refusal into a StorageError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        raise StorageError(f"{where}: {doing}: {error.strerror or error}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of `path` durable, and its name."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` so that a reader sees the old or the new file whole; StorageError when it cannot."""
+    beside = path.with_name(path.name + ".tmp")
+    with storing(path):
+        try:
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+            sync_folder(path.parent)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON can hold it: arrays as lists, NaN as None, infinities as 'inf' and '-inf'."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, set | frozenset):
+        value = sorted(value)
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def canonical(value: Any) -> str:
+    """Return `value` as JSON with sorted keys and no spaces: equal data give equal text."""
+    return json.dumps(plain(value), sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def safe_name(name: str) -> str:
+    """Return `name` if it can be a folder's name and nothing else; StorageError otherwise."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise StorageError(f"{str(name)[:80]!r} cannot name a model in a run folder")
+    return name
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each part of a run folder (see `PARTS`): over paths and bytes, not over the manifest."""
+    sums = {part: hashlib.sha256() for part in PARTS}
+    with storing(folder, "cannot be read"):
+        for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
+            inside = path.relative_to(folder)
+            part = inside.parts[0].split(".")[0]
+            if part not in sums or not path.is_file() or path.suffix in (".tmp", ".partial"):
+                continue
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            sums[part].update(f"{inside.as_posix()}\0{content}\n".encode())
+    return {part: total.hexdigest() for part, total in sums.items()}
+
+
+def digest(folder: Path | str) -> str:
+    """Return the SHA-256 of a run's data: fields, tracks, events, static and scenario; StorageError if there are none."""
+    folder = Path(folder)
+    if not (folder / "manifest.json").is_file():
+        raise StorageError(f"{folder}: is no run (no manifest.json)")
+    parts = digests(folder)
+    return hashlib.sha256("".join(parts[part] for part in PARTS).encode()).hexdigest()
