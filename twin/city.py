@@ -110,8 +110,8 @@ class Manifest(_Part):
 class CouplingRow(NamedTuple):
     """A coupling and the line of couplings.csv it stands on."""
 
-    coupling: Coupling
     line: int
+    coupling: Coupling
 
 
 class City:
@@ -270,7 +270,7 @@ def read_couplings(path: Path, models: Mapping[str, Any]) -> list[CouplingRow]:
         wrong += [Problem(one, str(path), line) for one in said]
         first.setdefault(tuple(row), line)
         if not said:
-            found.append(CouplingRow(Coupling(*row), line))
+            found.append(CouplingRow(line, Coupling(*row)))
     if wrong:
         raise InputError(wrong)
     return found
