@@ -1,0 +1,146 @@
+"""Who drives: departures in SUMO's route files, checked against the network and thinned evenly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.sax.xmlreader import AttributesImpl  # noqa: S406 - a type only
+
+from models.traffic.xmlfiles import scan
+from twin.errors import Problem, nearest
+
+_ROOTS = ("routes", "additional", "add", "trips", "vehicles", "vTypes", "meandata")
+_DRIVERS = frozenset({"vehicle", "trip"})
+_SHOWN = 20
+"""Problems of one file that are told one by one; the rest are counted."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """The departures of a run: `departing` trips in [begin_s, begin_s + duration), `wanted` of them kept (None: all).
+
+    `stops`: bus stop id -> (edge, metres along it).
+    """
+
+    begin_s: int
+    duration_s: int
+    departing: int = 0
+    wanted: int | None = None
+    stops: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+
+class _DemandFile:
+    """Counts departures and checks edges while a route or additional file streams by."""
+
+    def __init__(self, edges: frozenset[str]) -> None:
+        self.edges = edges
+        self.problems: list[tuple[str, int]] = []
+        self.departs: list[float] = []
+        self.sources = 0
+        self.stops: dict[str, tuple[str, float]] = {}
+        self.depart: float | None = None
+        self.served = False
+
+    def seen(self, tag: str, given: AttributesImpl, line: int) -> None:
+        """Take one element of the file."""
+        if tag in _DRIVERS:
+            self.depart, self.served = seconds(given.get("depart", "")), False
+            self.sources += 1
+        elif tag in ("flow", "person", "personFlow", "container"):
+            self.sources += 1
+        elif tag == "stop":
+            self.served = True
+        elif tag in ("busStop", "trainStop") and "lane" in given:
+            self._stop(given, line)
+        wanted = given.get("edges", "").split() if tag == "route" else []
+        wanted += [given[key] for key in ("from", "to") if key in given and tag in ("trip", "flow", "vehicle")]
+        wanted += given.get("via", "").split() if tag in _DRIVERS else []
+        for edge in wanted:
+            if edge not in self.edges:
+                self.problems.append((nearest(edge, sorted(self.edges), what="edge"), line) if len(self.problems) < _SHOWN else ("", line))
+
+    def left(self, tag: str) -> None:
+        """Count a driver whose element ended, unless it serves stops (buses are never thinned)."""
+        if tag in _DRIVERS and self.depart is not None and not self.served:
+            self.departs.append(self.depart)
+        if tag in _DRIVERS:
+            self.depart = None
+
+    def _stop(self, given: AttributesImpl, line: int) -> None:
+        edge = given["lane"].rpartition("_")[0]
+        if edge not in self.edges:
+            self.problems.append((f"stop '{given.get('id', '')}': {nearest(edge, sorted(self.edges), what='edge')}", line))
+            return
+        try:
+            self.stops[given["id"]] = (edge, (float(given.get("startPos", 0)) + float(given.get("endPos", 0))) / 2)
+        except (KeyError, ValueError) as error:
+            self.problems.append((f"<busStop>: {error}", line))
+
+
+def seconds(text: str) -> float | None:
+    """Read SUMO's departure time: seconds or `h:m:s`; None for `triggered` and the like."""
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        return None
+    return sum(part * 60**power for power, part in enumerate(reversed(parts)))
+
+
+def read_demand(
+    routes: Sequence[Path], additional: Sequence[Path], edges: frozenset[str], begin_s: int, duration_s: int, wanted: int | None
+) -> tuple[Demand, list[Problem]]:
+    """Read route and additional files; returns the demand of the run and everything wrong with the files."""
+    problems: list[Problem] = []
+    departs: list[float] = []
+    sources = 0
+    stops: dict[str, tuple[str, float]] = {}
+    for path in (*additional, *routes):
+        file = _DemandFile(edges)
+        problems += scan(path, _ROOTS, file.seen, file.left)
+        problems += [Problem(what, str(path), line) for what, line in file.problems[:_SHOWN]]
+        if len(file.problems) > _SHOWN:
+            problems.append(Problem(f"and {len(file.problems) - _SHOWN} more like these", str(path), file.problems[_SHOWN][1]))
+        departs += file.departs
+        sources += file.sources
+        stops.update(file.stops)
+    departing = _within(departs, begin_s, duration_s)
+    if not problems and wanted is not None and wanted > departing:
+        problems.append(
+            Problem(
+                f"vehicles: {wanted}, but only {departing} trips of the pack depart in the run (seconds {begin_s} to {begin_s + duration_s})"
+            )
+        )
+    if not problems and departs and sources == len(departs) and not departing and wanted != 0:
+        what = f"none of the {len(departs)} trips departs in the run (seconds {begin_s} to {begin_s + duration_s}; the trips' are {min(departs):g} to {max(departs):g})"
+        problems.append(Problem(f"{what}: set `begin`, or `vehicles: 0` for empty roads", str(routes[0]) if routes else ""))
+    return Demand(begin_s, duration_s, departing, wanted, stops), problems
+
+
+def _within(departs: Iterable[float], begin_s: int, duration_s: int) -> int:
+    return sum(begin_s <= depart < begin_s + duration_s for depart in departs)
+
+
+def thin(demand: Demand, source: Path, target: Path, before: int) -> int:
+    """Copy `source` to `target` with every (departing/wanted)-th trip of the run; returns how many trips it passed.
+
+    `before`: trips passed in earlier files, so that the choice is even over all of them. A trip is kept when
+    the running count times wanted/departing passes a whole number; no random number is drawn.
+    """
+    from defusedxml.ElementTree import parse
+
+    tree = parse(source, forbid_dtd=True)
+    root = tree.getroot()
+    passed, wanted, of = before, demand.wanted or 0, max(demand.departing, 1)
+    kept = []
+    for one in root:
+        depart = seconds(one.get("depart", "")) if one.tag in _DRIVERS else None
+        if depart is None or one.find("stop") is not None:
+            kept.append(one)
+        elif _within([depart], demand.begin_s, demand.duration_s):
+            passed += 1
+            if passed * wanted // of > (passed - 1) * wanted // of:
+                kept.append(one)
+    root[:] = kept
+    tree.write(target, encoding="utf-8", xml_declaration=True)
+    return passed - before

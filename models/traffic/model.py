@@ -1,0 +1,351 @@
+"""Road traffic as the other domains see it: powered signals, closed roads, people who drive home, cars that charge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from models.traffic.charging import EFFICIENCY, SOC_ON_ARRIVAL, Charging
+from models.traffic.fleet import ELECTRIC, KINDS, Fleet
+from models.traffic.network import FILES, TrafficNetwork, read_network
+from twin.model import Account, Model, Options, Setup, Snapshot, action
+from twin.ports import At, FlowIn, In, Notice, Out, State
+from twin.units import Quantity, Seconds
+
+Edge = Annotated[str, At("edge")]
+
+LOOK_EVERY_S = 5
+"""Edges are looked at on every whole multiple of this many seconds, for delays and travel times."""
+MEMORY_S = 120.0
+"""Delays and travel times are means over about the last two minutes (one or two signal cycles)."""
+SLOWEST_M_PER_S = 0.5
+"""Drivers who look for a faster way reckon with no less than this on a jammed road."""
+CALM_S = 5.0
+"""Vehicle-seconds at free speed added to what was seen, so that an empty road counts as free."""
+
+
+class TrafficOptions(Options):
+    """How traffic is computed; `begin` and `vehicles` choose from the pack's demand."""
+
+    mode: Literal["micro", "meso"] = Field("micro", description="microscopic, or mesoscopic queues per edge (some ten times faster)")
+    vehicles: int | None = Field(
+        None, ge=0, description="how many of the pack's trips that depart in the run are kept, evenly; all when left out"
+    )
+    begin: Seconds | None = Field(None, description="the demand's second at the start; by the pack's clock when left out")
+    step: Quantity("s") = Field(1.0, gt=0, le=1.0, description="SUMO's step; must divide one second")  # type: ignore[valid-type]
+    reroute_share: float = Field(0.6, ge=0, le=1, description="share of drivers who follow live travel times once something has happened")
+    reroute_every: Seconds = Field(60, description="how often they look for a faster way")
+    close_above: Quantity("m3/s") = Field(0.01, description="water on a road that closes it")  # type: ignore[valid-type]
+    close_above_leak: Quantity("kg/s") = Field(0.05, description="gas leaking at a road that closes it")  # type: ignore[valid-type]
+    electric_share: float = Field(0.15, ge=0, le=1, description="share of electric cars among those that leave a car park (synthetic)")
+
+
+class Traffic(Model):
+    """Road traffic by SUMO: vehicles follow each other, stop at signals, give way, find ways round what is closed.
+
+    Without any event the vehicles move exactly as in SUMO alone with the same files, seed and mode.
+    Rerouting starts with the first event (a dark signal, a closed or slowed road).
+    """
+
+    period_s = 10
+    host = "process"
+    Options = TrafficOptions
+    files: ClassVar[Mapping[str, str]] = FILES
+    engines = ("libsumo",)
+    moving: ClassVar[Mapping[int, str]] = KINDS
+
+    signal_powered = In(at="signal", dtype=bool, fill=True, wake=True, kind="supply", label="signal has power")
+    charger_powered = In(at="charger", dtype=bool, fill=True, wake=True, kind="supply", label="charging site has power")
+    washout_m3_per_s = In(at="edge", unit="m3/s", reduce="sum", wake=True, tol=0.001, kind="washout", label="water on the road")
+    gas_leak_kg_per_s = In(at="edge", unit="kg/s", reduce="sum", wake=True, tol=0.001, kind="leak", label="gas leaking at the road")
+    arrivals = FlowIn(at="carpark", kind="drive")
+
+    speed_m_per_s = Out(at="edge", unit="m/s", label="mean speed", cmap="RdYlGn", range=(0.0, 17.0))
+    density_per_km = Out(at="edge", unit="1/km", label="vehicles per km", cmap="YlOrRd", range=(0.0, 150.0))
+    queue = Out(at="edge", label="halting vehicles", cmap="YlOrRd", range=(0.0, 30.0))
+    co2_g_per_s = Out(at="edge", unit="g/s", label="carbon dioxide", cmap="Greys", range=(0.0, 30.0))
+    is_open = Out(at="edge", dtype=bool, fill=True, label="road is open")
+    delay_s = Out(at="signal", unit="s", label="delay per vehicle", cmap="YlOrRd", range=(0.0, 120.0))
+    is_lit = Out(at="signal", dtype=bool, fill=True, label="signal works")
+    charging_mw = Out(at="charger", unit="MW", kind="load", label="charging power", cmap="viridis", range=(0.0, 1.0))
+    plugged = Out(at="charger", label="cars plugged in", cmap="viridis", range=(0.0, 50.0))
+    running = Out(at="network", label="vehicles on the roads")
+    waiting = Out(at="network", label="vehicles waiting to enter")
+    departed = Out(at="network", label="vehicles that entered since the start")
+    arrived = Out(at="network", label="vehicles that arrived since the start")
+    teleported = Out(at="network", label="vehicles SUMO moved out of a jam since the start")
+    mean_travel_time_s = Out(at="network", unit="s", label="mean travel time of those that arrived")
+
+    closed_by_hand = State(at="edge", dtype=bool)
+    closed = State(at="edge", dtype=bool)
+    limit_m_per_s = State(at="edge", unit="m/s")
+    dark = State(at="signal", dtype=bool)
+    seen_count = State(at="edge")
+    seen_speed_m_per_s = State(at="edge", unit="m/s")
+    seen_queue = State(at="edge")
+    seen_co2_g_per_s = State(at="edge", unit="g/s")
+    spent_s = State(at="edge", unit="s")
+    driven_m = State(at="edge", unit="m")
+    on_roads = State(at="network")
+    before_roads = State(at="network")
+
+    signal_dark = Notice(at="signal", severity="warning")
+    signal_back = Notice(at="signal")
+    edge_closed = Notice(at="edge", severity="warning")
+    edge_opened = Notice(at="edge")
+    vehicle_teleported = Notice(severity="warning")
+    vehicle_arrived = Notice()
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self.network: TrafficNetwork
+        sites, network = self.network.sites, self.network
+        self.absent = frozenset({"co2_g_per_s"}) if self.options.mode == "meso" else frozenset()
+        self.charging = Charging(np.array([c.points for c in sites.chargers], int), np.array([c.point_kw for c in sites.chargers], float))
+        self.fleet = Fleet(sites, setup.seed, self.options.electric_share)
+        self.event_s: int | None = None
+        self.weights_s: np.ndarray | None = None
+        self._approach = np.concatenate([np.empty(0, int), *network.approaches])
+        self._approached = np.repeat(np.arange(len(network.signals)), [len(entering) for entering in network.approaches])
+        self._sites_at: dict[str, list[int]] = {}
+        for site, charger in enumerate(sites.chargers):
+            self._sites_at.setdefault(charger.edge, []).append(site)
+
+    @classmethod
+    def read(cls, setup: Setup) -> TrafficNetwork:
+        """Read and check net, demand and sites without SUMO."""
+        options = TrafficOptions.model_validate(dict(setup.options))
+        return read_network(setup, begin_s=options.begin, vehicles=options.vehicles)
+
+    @classmethod
+    def demo(cls, folder: Path) -> Setup:
+        """Write a district of 3 x 3 crossings with signals, a car park, a charging site, buses and some 200 trips."""
+        from models.traffic.demo import demo_files
+
+        return Setup(name="traffic", files=demo_files(folder / "pack"), scratch=folder / "scratch", duration_s=600)
+
+    def open(self) -> None:
+        """Start SUMO at second 0 and plug in the cars that stand at the chargers."""
+        from models.traffic.engine import Sumo
+
+        meso = self.options.mode == "meso"
+        self.sumo = Sumo(self.network, self.setup.scratch, seed=self.setup.seed, step_s=self.options.step, meso=meso, fail=self.fail)
+        self.sumo.start()
+        for site, charger in enumerate(self.network.sites.chargers):
+            for soc in self.rng.uniform(*SOC_ON_ARRIVAL, charger.parked).tolist():
+                self.charging.plug(site, soc)
+        self._look()
+
+    def close(self) -> None:
+        """End SUMO."""
+        if hasattr(self, "sumo"):
+            self.sumo.close()
+
+    @action
+    def close_(self, edge: Edge) -> None:
+        """Close `edge`: who is on it leaves it by its end, everybody else finds another way."""
+        self.closed_by_hand[self.index("edge", edge)] = True
+
+    @action
+    def reopen(self, edge: Edge) -> None:
+        """Open `edge` again, unless water or gas still keeps it closed."""
+        self.closed_by_hand[self.index("edge", edge)] = False
+
+    @action
+    def slow(self, edge: Edge, speed_m_per_s: Annotated[float, Field(gt=0, le=60)]) -> None:
+        """Set the speed limit of `edge`."""
+        at = self.index("edge", edge)
+        self.limit_m_per_s[at] = speed_m_per_s
+        self.sumo.limit(at, speed_m_per_s)
+        self._event()
+
+    @action
+    def unslow(self, edge: Edge) -> None:
+        """Restore the speed limit that `edge` had."""
+        at = self.index("edge", edge)
+        self.limit_m_per_s[at] = 0.0
+        self.sumo.unlimit(at)
+
+    def advance(self, until_s: int) -> bool:
+        """Drive and charge second by second; cars from car parks enter as they come."""
+        for carpark in self.fleet.receive(self.arrivals.take(), self.rng):
+            self._unplug_at(carpark)
+        for second in range(self.now_s + 1, until_s + 1):
+            if self.fleet.leavers:
+                self.fleet.leave(self.sumo)
+            self._second(second)
+        self._look()
+        return True
+
+    def _second(self, second: int) -> None:
+        stepped = self.sumo.step(second)
+        self.now_s = second
+        self.fleet.depart(self.sumo, stepped.departed, second)
+        if stepped.departed and self.closed.any():
+            self.fleet.avoid(self.sumo, self._closed_ids(), stepped.departed)
+        for id, driver in self.fleet.arrive(stepped.arrived, second):
+            if driver.people:
+                self.vehicle_arrived(vehicle=id, people=driver.people, travel_time_s=second - driver.departed_s)
+            elif driver.kind == ELECTRIC and driver.target in self._sites_at:
+                self._plug_at(driver.target)
+        if stepped.teleported:
+            self.fleet.teleported += stepped.teleported
+            self.vehicle_teleported(count=stepped.teleported)
+        self.charging.step(self.charger_powered)
+        if second % LOOK_EVERY_S == 0:
+            self._remember()
+        if second % self.options.reroute_every == 0 and (self.event_s is not None or self.fleet.cars_in):
+            self.weights_s = self._travel_s()
+            self.sumo.weigh(self.weights_s)
+            if self.event_s is not None:
+                self.fleet.refresh(self.sumo, self.options.reroute_share)
+
+    def _plug_at(self, edge: str) -> None:
+        soc = float(self.rng.uniform(*SOC_ON_ARRIVAL))
+        any(self.charging.plug(site, soc) for site in self._sites_at[edge])
+
+    def _unplug_at(self, carpark: int) -> None:
+        name = self.network.sites.carparks[carpark].id
+        any(self.charging.unplug(site) for site, charger in enumerate(self.network.sites.chargers) if charger.carpark == name)
+
+    def _look(self) -> None:
+        """Read what the outputs are made of."""
+        self.sumo.read_motion(self.seen_count, self.seen_speed_m_per_s)
+        self.sumo.read_queue(self.seen_queue)
+        if "co2_g_per_s" not in self.absent:
+            self.sumo.read_co2(self.seen_co2_g_per_s, self.options.step)
+        self.on_roads[0], self.before_roads[0] = self.sumo.counts()
+
+    def _remember(self) -> None:
+        """Fade the vehicle-seconds and vehicle-metres of each edge and add those of the last look."""
+        self.sumo.read_motion(self.seen_count, self.seen_speed_m_per_s)
+        keep = np.exp(-LOOK_EVERY_S / MEMORY_S)
+        self.spent_s *= keep
+        self.driven_m *= keep
+        self.spent_s += self.seen_count * LOOK_EVERY_S
+        self.driven_m += self.seen_count * self.seen_speed_m_per_s * LOOK_EVERY_S
+
+    def _travel_s(self) -> np.ndarray:
+        """Return each edge's travel time at its space-mean speed of the last minutes (Edie 1963), free where it is empty."""
+        edges = self.network.edges
+        free = np.where(self.limit_m_per_s > 0, self.limit_m_per_s, edges.speed_m_per_s)
+        speed = (self.driven_m + CALM_S * free) / (self.spent_s + CALM_S)
+        return edges.length_m / np.maximum(speed, SLOWEST_M_PER_S)
+
+    def _delay_s(self) -> np.ndarray:
+        """Return per signal the vehicle-seconds lost on its approaches per vehicle that passed them, over the last minutes.
+
+        Lost is time spent less time at the free speed; passed is distance driven over the length: Edie's
+        generalised definitions (1963) on the approaches' length and `MEMORY_S`.
+        """
+        edges, size = self.network.edges, len(self.network.signals)
+        lost = np.maximum(self.spent_s - self.driven_m / edges.speed_m_per_s, 0.0)[self._approach]
+        passed = (self.driven_m / edges.length_m)[self._approach]
+        return np.bincount(self._approached, lost, size) / np.maximum(np.bincount(self._approached, passed, size), 1.0)
+
+    def solve(self) -> None:
+        """Bring SUMO to the inputs (signals, closed roads) and write what was seen at the end of the last second."""
+        self._switch_signals()
+        self._switch_edges()
+        fleet = self.fleet
+        self.speed_m_per_s = self.seen_speed_m_per_s
+        self.density_per_km = self.seen_count * 1000.0 / self.network.edges.length_m
+        self.queue, self.co2_g_per_s = self.seen_queue, self.seen_co2_g_per_s
+        self.is_open, self.is_lit = ~self.closed, ~self.dark
+        self.delay_s = self._delay_s()
+        self.charging_mw = self.charging.site_mw(self.charger_powered)
+        self.plugged = self.charging.plugged()
+        self.running, self.waiting = self.on_roads, self.before_roads + len(fleet.leavers)
+        self.departed, self.arrived, self.teleported = fleet.departed, fleet.arrived, fleet.teleported
+        self.mean_travel_time_s = fleet.travelled_s / max(fleet.arrived, 1)
+
+    def _event(self) -> None:
+        if self.event_s is None:
+            self.event_s = self.now_s
+
+    def _switch_signals(self) -> None:
+        for at in np.flatnonzero(self.dark == self.signal_powered).tolist():
+            self.dark[at] = not self.signal_powered[at]
+            signal = self.network.signals[at]
+            if self.dark[at]:
+                self.sumo.darken(signal)
+                self.signal_dark(at)
+                self._event()
+            else:
+                self.sumo.light(signal)
+                self.signal_back(at)
+
+    def _switch_edges(self) -> None:
+        wet = self.washout_m3_per_s > self.options.close_above
+        leaking = self.gas_leak_kg_per_s > self.options.close_above_leak
+        wanted = self.closed_by_hand | wet | leaking
+        changed = np.flatnonzero(wanted != self.closed).tolist()
+        for at in changed:
+            self.closed[at] = wanted[at]
+            if wanted[at]:
+                self.sumo.close_edge(at)
+                self.edge_closed(at, cause="water" if wet[at] else "gas" if leaking[at] else "order")
+                self._event()
+            else:
+                self.sumo.open_edge(at)
+                self.edge_opened(at)
+        if self.closed[changed].any():
+            self.fleet.avoid(self.sumo, self._closed_ids(), self.sumo.on_roads())
+
+    def _closed_ids(self) -> frozenset[str]:
+        return frozenset(self.network.edges.ids[at] for at in np.flatnonzero(self.closed).tolist())
+
+    def save(self) -> Snapshot:
+        """Return SUMO's state and what it leaves out: programs, weights, who is who, cars that charge."""
+        return {
+            "sumo": self.sumo.save(),
+            "programs": dict(self.sumo.lit_programs),
+            "fleet": self.fleet.save(),
+            "charging": self.charging.save(),
+            "event_s": self.event_s,
+            "weights_s": None if self.weights_s is None else self.weights_s.copy(),
+        }
+
+    def load(self, saved: Snapshot) -> None:
+        """Start SUMO again from a saved state and give it again the commands that the state has lost."""
+        self.sumo.start(saved["sumo"])
+        for signal, program in saved["programs"].items():
+            self.sumo.darken(signal, program)
+        for at in np.flatnonzero(self.closed).tolist():
+            self.sumo.close_edge(at)
+        for at in np.flatnonzero(self.limit_m_per_s).tolist():
+            self.sumo.limit(at, float(self.limit_m_per_s[at]))
+        self.event_s = saved["event_s"]
+        self.weights_s = None if saved["weights_s"] is None else saved["weights_s"].copy()
+        if self.weights_s is not None:
+            self.sumo.weigh(self.weights_s)
+        self.fleet.load(saved["fleet"])
+        self.charging.load(saved["charging"])
+
+    def positions(self) -> np.ndarray:
+        """Return the vehicles on the roads as `TRACK`, sorted by id."""
+        return self.fleet.tracks(self.sumo, self.setup.offset_m)
+
+    def ledger(self) -> list[Account]:
+        """Return vehicles (SUMO's own count is what is held), people who drove off, and energy in plugged-in cars."""
+        fleet, charging = self.fleet, self.charging
+        running, _ = self.sumo.counts()
+        stored = charging.brought_kwh + charging.drawn_kwh * EFFICIENCY
+        return [
+            Account("vehicles on the roads", "1", fleet.departed, fleet.arrived, running),
+            Account("cars from car parks", "1", fleet.cars_in, fleet.cars_out, self._cars_held()),
+            Account("people in cars from car parks", "1", fleet.people_in, fleet.people_out, fleet.people_held()),
+            Account("energy in plugged-in cars", "kWh", stored, charging.taken_kwh, charging.held_kwh(), tolerance=1e-6),
+        ]
+
+    def _cars_held(self) -> int:
+        fleet = self.fleet
+        return len(fleet.leavers) + len(fleet.entering) + sum(driver.people > 0 for driver in fleet.drivers.values())
+
+    def looks(self) -> dict[str, Any]:
+        """Return how wide the roads are: lanes per edge."""
+        return {"lanes": list(self.network.edges.lanes)}
