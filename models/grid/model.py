@@ -1,0 +1,421 @@
+"""The electricity of a district, adapted to the kernel: ports, verbs, and what happens between power flows."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from models.grid.backup import Backup
+from models.grid.network import GridNetwork, read_network
+from models.grid.protection import Relay
+from models.grid.switching import Switching
+from twin.model import Account, Model, Options, Setup, Snapshot, action
+from twin.ports import At, In, Notice, Out, State
+from twin.units import Seconds
+
+Line = Annotated[str, At("line")]
+Trafo = Annotated[str, At("trafo")]
+Switch = Annotated[str, At("switch")]
+Bus = Annotated[str, At("bus")]
+Venue = Annotated[str, At("venue")]
+Infeed = Annotated[str, At("ext_grid")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+SHED_STEP = 0.05
+"""Loads are given up in steps of a twentieth where no voltage solution exists, as under-voltage relays do."""
+TIME_S = 3600.0
+"""Seconds in an hour, between MW and MWh."""
+
+
+class GridOptions(Options):
+    """The keys of a scenario's `grid:` stanza."""
+
+    solver: Literal["auto", "pgm", "pandapower"] = "auto"
+    """auto: power-grid-model where it agrees with pandapower on this network, else pandapower"""
+    overload_trips: bool = True
+    line_pickup: Annotated[float, Field(ge=1)] = 1.2
+    """current setting of line relays over rated current"""
+    line_tms: Annotated[float, Field(gt=0)] = 0.5
+    """time multiplier of line relays, IEC 60255-151 standard inverse"""
+    trafo_pickup: Annotated[float, Field(ge=1)] = 1.3
+    trafo_tms: Annotated[float, Field(gt=0)] = 1.0
+    relay_reset: Seconds = 60
+    """time in which a relay that had nearly operated returns to rest"""
+    power_factor: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """of venues and of what other models draw (pumps, chargers)"""
+
+
+class Grid(Model):
+    """Electricity by power-grid-model and pandapower: switching, faults, overload relays, venues' backup."""
+
+    period_s = 60
+    Options = GridOptions
+    files = {
+        "network": "pandapower network (JSON)",
+        "backup?": "venues with UPS and generator (CSV)",
+        "gas_units?": "efficiency of gas-fired units (CSV)",
+        "profile?": "load factors by hour and class of use (CSV)",
+    }
+    engines = ("power-grid-model", "power-grid-model-io", "pandapower")
+
+    extra_load_mw = In(at="bus", unit="MW", reduce="sum", wake=True, tol=0.001, kind="load", label="load of other networks")
+    fuel_fraction = In(at="gas_unit", fill=1.0, wake=True, tol=0.001, kind="fuel", label="share of the gas asked for")
+
+    energized = Out(at="bus", dtype=bool, fill=True, kind="supply", label="energised")
+    vm_pu = Out(at="bus", unit="pu", label="voltage", cmap="RdYlGn", range=(0.9, 1.05))
+    served_mw = Out(at="bus", unit="MW", label="load served")
+    unserved_mw = Out(at="bus", unit="MW", label="load not served")
+    loading_percent = Out(at="line", unit="%", label="line loading", cmap="RdYlGn_r", range=(0.0, 120.0))
+    p_mw = Out(at="line", unit="MW", label="power into the line")
+    trafo_loading_percent = Out(at="trafo", unit="%", label="transformer loading", cmap="RdYlGn_r", range=(0.0, 120.0))
+    venue_powered = Out(at="venue", dtype=bool, fill=True, kind="lights", label="venue has power")
+    venue_fuel_l = Out(at="venue", unit="l", label="generator fuel")
+    gas_unit_p_mw = Out(at="gas_unit", unit="MW", label="output")
+    gas_unit_kg_per_s = Out(at="gas_unit", unit="kg/s", kind="burn", label="gas asked for")
+    source_mw = Out(at="ext_grid", unit="MW", label="infeed")
+    losses_mw = Out(at="network", unit="MW", label="losses")
+
+    line_closed = State(at="line", dtype=bool, fill=True)
+    trafo_closed = State(at="trafo", dtype=bool, fill=True)
+    switch_closed = State(at="switch", dtype=bool, fill=True)
+    source_on = State(at="ext_grid", dtype=bool, fill=True)
+    faulted = State(at="line", dtype=bool)
+    bus_factor = State(at="bus", fill=1.0)
+    bus_kept = State(at="bus", fill=1.0)
+    line_travel = State(at="line")
+    trafo_travel = State(at="trafo")
+    all_kept = State(at="network", fill=1.0)
+    was_energized = State(at="bus", dtype=bool, fill=True)
+    was_powered = State(at="venue", dtype=bool, fill=True)
+    was_over = State(at="line", dtype=bool)
+    was_over_trafo = State(at="trafo", dtype=bool)
+
+    line_tripped = Notice(at="line", severity="warning")
+    trafo_tripped = Notice(at="trafo", severity="warning")
+    breaker_tripped = Notice(at="switch", severity="warning")
+    bus_dead = Notice(at="bus", severity="warning")
+    bus_restored = Notice(at="bus")
+    overload = Notice(at="line", severity="warning")
+    trafo_overload = Notice(at="trafo", severity="warning")
+    generator_started = Notice(at="venue")
+    generator_stopped = Notice(at="venue")
+    generator_absent = Notice(at="venue", severity="warning")
+    fuel_empty = Notice(at="venue", severity="warning")
+    ups_empty = Notice(at="venue", severity="warning")
+    venue_dark = Notice(at="venue", severity="warning")
+    venue_lit = Notice(at="venue")
+    load_shed = Notice(at="network", severity="warning")
+
+    @classmethod
+    def read(cls, setup: Setup) -> GridNetwork:
+        """Read and check the network and the tables beside it."""
+        return read_network(setup)
+
+    @classmethod
+    def demo(cls, folder: Path) -> Setup:
+        """Write two feeders with a tie, a venue and a gas-fired unit."""
+        from models.grid.demo import write_demo
+
+        return write_demo(folder)
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        net, options = self.network, self.options
+        self.backup = Backup(net.venues)
+        self.relay = Relay(options.line_pickup, options.line_tms, options.relay_reset)
+        self.trafo_relay = Relay(options.trafo_pickup, options.trafo_tms, options.relay_reset)
+        self.energy_mwh = np.zeros(4)  # from infeeds, from generators, served, lost
+        self.power_mw = np.zeros(4)  # the same, as of the last power flow
+        loads = net.tables["load"]
+        row = {index: i for i, index in enumerate(net.tables["bus"].index)}
+        self.load_bus = np.array([row[bus] for bus in loads.column("bus")], int)
+        columns = [np.array(loads.column(c, default), float) for c, default in (("p_mw", 0.0), ("scaling", 1.0), ("in_service", True))]
+        self.load_mw = np.prod(columns, axis=0)
+        kinds = [str(kind) for kind in loads.column("type", "")]
+        self.load_class = np.array([net.profile.classes.index(k) if k in net.profile.classes else -1 for k in kinds], int)
+        self.tan_phi = math.tan(math.acos(options.power_factor))
+        self.gas_bus = np.array([unit.bus for unit in net.gas_units], int)
+        self.gas_rated_mw = np.array([unit.rated_mw for unit in net.gas_units], float)
+        self.gas_rated_kg_per_s = np.array([unit.rated_kg_per_s for unit in net.gas_units], float)
+
+    def open(self) -> None:
+        """Start the solver, and take the positions of switches from the file."""
+        from models.grid import engine
+
+        net = self.network
+        self.switching = Switching(self)
+        self.line_closed, self.trafo_closed = net.line_on, net.trafo_on
+        self.switch_closed, self.source_on = net.switches.closed, net.source_on
+        live = self.switching.live()
+        self.was_energized = live
+        self.backup.react(live[self.backup.bus], 0)
+        self.was_powered = self.backup.powered()
+        self._diverged, self._demand_type = engine.Diverged, engine.Demand
+        self._last: Any = None
+        self.solver, self.why_solver = engine.start(net, self.options.solver, self._demand(1.0))
+
+    @action
+    def open_(self, line: Line) -> None:
+        """Open `line` at both ends."""
+        self.line_closed[self.index("line", line)] = False
+
+    @action
+    def close_(self, line: Line) -> None:
+        """Close `line` and its switches: a tripped feeder, a normally open tie. Closing onto a fault trips at once."""
+        self.switching.close("line", self.index("line", line))
+
+    @action
+    def open_switch(self, switch: Switch) -> None:
+        """Open one switch or circuit breaker."""
+        self.switch_closed[self.index("switch", switch)] = False
+
+    @action
+    def close_switch(self, switch: Switch) -> None:
+        """Close one switch or circuit breaker. Closing onto a fault trips at once."""
+        self.switch_closed[self.index("switch", switch)] = True
+        self.switching.clear_faults()
+
+    @action
+    def open_trafo(self, trafo: Trafo) -> None:
+        """Open a transformer at both sides."""
+        self.trafo_closed[self.index("trafo", trafo)] = False
+
+    @action
+    def close_trafo(self, trafo: Trafo) -> None:
+        """Close a transformer and its switches."""
+        self.switching.close("trafo", self.index("trafo", trafo))
+
+    @action
+    def fault(self, line: Line) -> None:
+        """Short-circuit `line`: the breaker that protects it (its feeder's head) trips within this instant."""
+        self.faulted[self.index("line", line)] = True
+        self.switching.clear_faults()
+
+    @action
+    def isolate(self, line: Line) -> None:
+        """Open `line` at both ends, so that what lies before and behind it can be supplied again."""
+        self.line_closed[self.index("line", line)] = False
+
+    @action
+    def repair(self, line: Line) -> None:
+        """End the fault on `line`; it stays open until it is closed."""
+        self.faulted[self.index("line", line)] = False
+
+    @action
+    def restore_normal(self) -> None:
+        """Return every switch, line, transformer and infeed to the file's position; faulted lines stay open."""
+        self.switching.normal()
+
+    @action
+    def lose_infeed(self, infeed: Infeed) -> None:
+        """Lose the supply from the grid above at `infeed`."""
+        self.source_on[self.index("ext_grid", infeed)] = False
+
+    @action
+    def return_infeed(self, infeed: Infeed) -> None:
+        """Have the supply from the grid above again at `infeed`."""
+        self.source_on[self.index("ext_grid", infeed)] = True
+        self.switching.clear_faults()
+
+    @action
+    def shed(self, bus: Bus, fraction: Fraction = 1.0) -> None:
+        """Disconnect `fraction` of the load at `bus`; 0 connects all of it again."""
+        self.bus_kept[self.index("bus", bus)] = 1.0 - fraction
+
+    @action
+    def scale_load(self, bus: Bus, factor: Annotated[float, Field(ge=0, le=100)]) -> None:
+        """Multiply the network file's load at `bus` by `factor`."""
+        self.bus_factor[self.index("bus", bus)] = factor
+
+    @action
+    def start_generator(self, venue: Venue) -> None:
+        """Start a venue's generator by hand, also one whose automatic start failed; it carries after its start time."""
+        row = self.index("venue", venue)
+        if not self.backup.start(row, self.now_s):
+            self.generator_absent(row, why="no generator" if not self.backup.has_generator[row] else "no fuel")
+
+    @action
+    def stop_generator(self, venue: Venue) -> None:
+        """Stop a venue's generator."""
+        self.backup.stop(self.index("venue", venue))
+
+    @action
+    def fail_generator(self, venue: Venue) -> None:
+        """Break a venue's generator: it stops, and does not start by itself."""
+        self.backup.fail(self.index("venue", venue))
+
+    def advance(self, until_s: int) -> bool:
+        """Move relays, tanks and energies on; what operates before `until_s` acts at its own second."""
+        moved = False
+        before = self._class_factors()
+        while self.now_s < until_s:
+            due = self.next_s()
+            step_to = until_s if due is None else min(until_s, due)
+            self._integrate(step_to - self.now_s)
+            self.now_s = step_to
+            if self._operate():
+                moved = True
+                if step_to < until_s:
+                    self.solve()
+        return moved or not np.array_equal(before, self._class_factors())
+
+    def _integrate(self, dt_s: int) -> None:
+        hours = dt_s / TIME_S
+        self.energy_mwh += hours * self.power_mw
+        for row in self.backup.advance(dt_s):
+            self.ups_empty(row, happened_s=self.now_s + dt_s)
+        if self.options.overload_trips:
+            self.relay.advance(self.line_travel, self.loading_percent, dt_s)
+            self.trafo_relay.advance(self.trafo_travel, self.trafo_loading_percent, dt_s)
+
+    def _operate(self) -> bool:
+        """Let what is due happen; return whether outputs may have moved."""
+        changed = self.backup.settle(self.now_s, lambda what, row: getattr(self, what)(row))
+        changed |= not np.array_equal(self.backup.powered(), self.was_powered)
+        for row in self.relay.operated(self.line_travel).tolist():
+            self.line_travel[row], changed = 0.0, True
+            self.switching.overloaded(row)
+        for row in self.trafo_relay.operated(self.trafo_travel).tolist():
+            self.trafo_travel[row], changed = 0.0, True
+            self.switching.trip_trafo(row, "overload")
+        return changed
+
+    def next_s(self) -> int | None:
+        """Return when the first relay, generator, tank or UPS acts if nothing changes."""
+        ends = [self.backup.due_s(self.now_s)]
+        if self.options.overload_trips:
+            for left in (
+                self.relay.due_s(self.line_travel, self.loading_percent),
+                self.trafo_relay.due_s(self.trafo_travel, self.trafo_loading_percent),
+            ):
+                ends.append(None if left is None else self.now_s + left)
+        known = [end for end in ends if end is not None]
+        return min(known) if known else None
+
+    def _class_factors(self) -> np.ndarray:
+        profile = self.network.profile
+        if not profile.classes:
+            return np.ones(0)
+        start = self.setup.start
+        return profile.at(start.hour * 3600 + start.minute * 60 + start.second + self.now_s)
+
+    def _nominal(self) -> np.ndarray:
+        """Return each load's factor before anything is shed: its profile times its bus's scale."""
+        factors = np.append(self._class_factors(), 1.0)
+        return factors[self.load_class] * self.bus_factor[self.load_bus]
+
+    def _demand(self, kept: float) -> Any:
+        extra = self.extra_load_mw * self.bus_kept
+        np.add.at(extra, self.backup.bus, self.backup.drawn_mw())
+        return self._demand_type(
+            line_closed=self.line_closed.copy(),
+            trafo_closed=self.trafo_closed.copy(),
+            switch_closed=self.switch_closed.copy(),
+            source_on=self.source_on.copy(),
+            factor=self._nominal() * self.bus_kept[self.load_bus] * kept,
+            extra_mw=extra * kept,
+            extra_mvar=extra * kept * self.tan_phi,
+            gas_mw=self.gas_rated_mw * np.clip(self.fuel_fraction, 0.0, 1.0),
+        )
+
+    def _solved(self) -> tuple[Any, float]:
+        """Return the flow and the share of load kept: less than all of it where no voltage solution exists."""
+        kept = 1.0
+        while True:
+            demand = self._demand(kept)
+            if self._last is not None and demand.same(self._last[0]):
+                return self._last[1], kept
+            try:
+                flow = self.solver.solve(demand)
+            except self._diverged as error:
+                if kept <= 0:
+                    raise self.fail(f"no power flow even without any load: {error}") from None
+                kept = max(0.0, round(kept - SHED_STEP, 6))
+                continue
+            self._last = (demand, flow)
+            return flow, kept
+
+    def solve(self) -> None:
+        """Write the power flow of this instant; generators that a live bus makes idle hand their load back to it."""
+        while True:
+            flow, kept = self._solved()
+            stopped = self.backup.react(flow.energized[self.backup.bus], self.now_s)
+            for row in stopped:
+                self.generator_stopped(row)
+            if not stopped:
+                break
+        self.energized, self.vm_pu, self.served_mw = flow.energized, flow.vm_pu, flow.served_mw
+        self.loading_percent, self.p_mw, self.trafo_loading_percent = flow.line_percent, flow.line_mw, flow.trafo_percent
+        self.source_mw, self.losses_mw = flow.source_mw, flow.losses_mw
+        self.unserved_mw = self._unserved(flow.energized, kept)
+        self.venue_powered, self.venue_fuel_l = self.backup.powered(), self.backup.fuel_l
+        live_gas = flow.energized[self.gas_bus]
+        self.gas_unit_p_mw = np.where(live_gas, self.gas_rated_mw * np.clip(self.fuel_fraction, 0.0, 1.0), 0.0)
+        self.gas_unit_kg_per_s = np.where(live_gas, self.gas_rated_kg_per_s, 0.0)
+        self.power_mw = np.array([flow.source_mw.sum(), flow.generated_mw, flow.served_mw.sum(), flow.losses_mw])
+        self._tell(kept)
+
+    def _unserved(self, live: np.ndarray, kept: float) -> np.ndarray:
+        """Return what each bus asks for and does not get: all of it where it is dead, what is shed elsewhere."""
+        asked = np.bincount(self.load_bus, self.load_mw * self._nominal(), len(live)) + self.extra_load_mw
+        missing = np.where(live, asked * (1.0 - self.bus_kept * kept), asked)
+        np.add.at(missing, self.backup.bus, np.where(self.backup.powered(), 0.0, self.backup.load_mw))
+        return missing
+
+    def _tell(self, kept: float) -> None:
+        """Report what is now otherwise than when it was last reported."""
+        for old, new, down, up in (
+            (self.was_energized, self.energized, self.bus_dead, self.bus_restored),
+            (self.was_powered, self.venue_powered, self.venue_dark, self.venue_lit),
+        ):
+            for row in np.flatnonzero(old != new).tolist():
+                (up if new[row] else down)(row)
+            old[:] = new
+        for was, percent, say in (
+            (self.was_over, self.loading_percent, self.overload),
+            (self.was_over_trafo, self.trafo_loading_percent, self.trafo_overload),
+        ):
+            over = percent > 100.0
+            for row in np.flatnonzero(over & ~was).tolist():
+                say(row, loading_percent=round(float(percent[row]), 1))
+            was[:] = over
+        if kept != self.all_kept[0]:
+            self.all_kept[0] = kept
+            self.load_shed(0, kept=kept)
+            if kept < 1:
+                self.degrade("", f"no voltage solution: {1 - kept:.0%} of all load was shed")
+
+    def save(self) -> Snapshot:
+        """Return backup and energies; switches and relays are ports."""
+        return {"backup": self.backup.save(), "energy_mwh": self.energy_mwh.copy(), "power_mw": self.power_mw.copy()}
+
+    def load(self, saved: Snapshot) -> None:
+        """Take what `save` gave."""
+        self.backup.load(saved["backup"])
+        self.energy_mwh, self.power_mw = np.array(saved["energy_mwh"]), np.array(saved["power_mw"])
+        self._last = None
+
+    def ledger(self) -> list[Account]:
+        """Return the energy through the network, and the energy of the venues' backup."""
+        source, generated, served, lost = self.energy_mwh.tolist()
+        backup = self.backup
+        return [
+            Account("energy", "MWh", source + generated, served + lost, 0.0, tolerance=1e-6 * max(1.0, served)),
+            Account("backup energy", "MWh", *backup.balance_mwh(), tolerance=1e-9 + 1e-9 * float(backup.capacity_mwh.sum())),
+        ]
+
+    def looks(self) -> dict[str, Any]:
+        """Return voltage levels and the normally open lines, which never change."""
+        net = self.network
+        normally_open = ~net.line_on
+        is_line = np.array([et == "l" for et in net.switches.et], bool)
+        normally_open[net.switches.element[is_line & ~net.switches.closed]] = True
+        ids = self.elements["line"].ids
+        return {
+            "vn_kv": [float(v) for v in net.tables["bus"].column("vn_kv")],
+            "ties": [ids[i] for i in np.flatnonzero(normally_open).tolist()],
+        }
