@@ -1,0 +1,295 @@
+"""The walkers on the ground of crowd.json: who enters, which way they take, who is taken away; all of it the kernel's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+
+from models.crowd.decide import Groups, Outlook
+from models.crowd.kernel import WAITING, WALKER, Fields, Gates, Ground, Walkers
+from models.crowd.network import CrowdNetwork, Gate
+from twin.errors import InputError, Problem
+
+BODY_RADIUS_M = 0.2
+"""Radius of a walker's body (JuPedSim's default for this model)."""
+WALK_M_PER_S = 1.34
+"""What people take for their walking speed when they weigh ways (Weidmann 1993)."""
+STILL_M_PER_S = 0.2
+"""Slower than this in front of a station counts as queueing."""
+ENTER_CLEAR_M = 0.45
+"""A person steps onto the concourse only where nobody is nearer than this."""
+OFF, INSIDE, UNDERWAY, PLATFORM = -1, 0, 1, 2
+"""Where a person is: not on the ground, before the venue's gate, after it, or behind the entry of its station."""
+
+
+class Movement:
+    """Everybody on the ground; person `i` belongs to group `group[i]` and has the walker id `i`.
+
+    Areas where two overlap belong to the later one. InputError names a target that no gate reaches.
+    """
+
+    def __init__(self, network: CrowdNetwork, group: np.ndarray, *, cell_m: float, dt_s: float, source: str) -> None:
+        self.network, self.group, self.dt_s = network, group, dt_s
+        self.substeps = round(1.0 / dt_s)
+        walkable = _walkable(network)
+        self.ground = Ground(walkable, cell_m=cell_m, areas=_disjoint([area.ring for area in network.areas]))
+        self._shape(network)
+        self._route(network)
+        capacity = np.array([gate.flow_per_s for gate in network.gates])
+        self.walkers = Walkers(self.ground, self.fields, gates=Gates(self.lines, capacity_per_s=capacity))
+        self.leg = np.full(len(group), OFF, np.int8)
+        self.door = np.zeros(len(group), np.int16)
+        self.come_s = np.zeros(len(group), np.int64)
+        self.turns = np.zeros(len(network.stations), np.int64)
+        problems = self._unreached()
+        if problems:
+            raise InputError([Problem(what, source) for what in problems])
+
+    def _shape(self, network: CrowdNetwork) -> None:
+        """Index gates, platforms and mouths; a gate's normal points away from what it encloses."""
+        index = {area.id: i for i, area in enumerate(network.areas)}
+        gate_at = {gate.id: i for i, gate in enumerate(network.gates)}
+        self.lines = np.array([np.ravel(gate.line) for gate in network.gates], float)
+        self.venue_gates = np.array([gate.role == "venue" for gate in network.gates])
+        self.seating = np.zeros(len(network.areas) + 1, bool)
+        self.seating[[index[sector.area] for sector in network.sectors]] = True
+        self.platform = np.array([index[station.platform] for station in network.stations], np.int64)
+        self.entry = np.array([gate_at[station.entry] for station in network.stations], np.int64)
+        self.middle = self.lines.reshape(-1, 2, 2).mean(axis=1)
+        self.outward = np.array([self._outward(network, i, gate) for i, gate in enumerate(network.gates)])
+        self.mouths = [np.asarray(sector.mouths, float) for sector in network.sectors]
+        self.station_count = len(network.stations)
+
+    def _outward(self, network: CrowdNetwork, i: int, gate: Gate) -> np.ndarray:
+        along = np.subtract(gate.line[1], gate.line[0])
+        normal = np.array([along[1], -along[0]]) / np.hypot(*along)
+        shut = self.seating[:-1] if gate.role == "venue" else np.isin(np.arange(len(network.areas)), self.platform[self.entry == i])
+        for reach in (0.5, 1.0, 2.0, 4.0):
+            label = self.ground.area_at(*(self.middle[i] + reach * np.array([normal, -normal])).T)
+            before = (label >= 0) & shut[label]
+            if before[0] != before[1]:
+                return -normal if before[0] else normal
+        return normal
+
+    def _pocket(self, gate: int, *, sign: float) -> Any:
+        """Return the strip behind a gate that a way through it leads to; `sign` 1 is outward."""
+        a, b = self.lines[gate].reshape(2, 2)
+        near, far = (sign * k * self.ground.cell_m * self.outward[gate] for k in (2.0, 4.5))
+        strip = shapely.Polygon([a + near, b + near, b + far, a + far])
+        cut = strip.intersection(self.ground.walkable)
+        return cut if cut.area > 0.5 else shapely.Point(self.middle[gate] + near)
+
+    def _route(self, network: CrowdNetwork) -> None:
+        """Make the fields: to each gate, to each target (a station's ends behind its entry), to each door."""
+        self.fields = Fields(self.ground)
+        venue = self.lines[self.venue_gates]
+        self.gate_field = np.full(len(network.gates), -1, np.int32)
+        self.others = {
+            g: self.lines[self.venue_gates & (np.arange(len(self.lines)) != g)] for g in np.flatnonzero(self.venue_gates).tolist()
+        }
+        for g, others in self.others.items():
+            self.gate_field[g] = self.fields.add(self._pocket(g, sign=1.0), absorbs=False, closed=others)
+        ways = [self.fields.add(self._pocket(g, sign=-1.0), absorbs=False, closed=venue) for g in self.entry.tolist()]
+        rings = [row.ring for row in (*network.carparks, *network.exits)]
+        ways += [self.fields.add(shapely.Polygon(ring), closed=venue) for ring in rings]
+        self.way_field = np.array(ways, np.int32)
+        self.doors = np.array([len(station.doors) for station in network.stations], np.int64)
+        self.door_field = np.full((self.station_count, max([*self.doors.tolist(), 1])), -1, np.int32)
+        for s, station in enumerate(network.stations):
+            for d, ring in enumerate(station.doors):
+                shut = self.lines[self.entry[s] : self.entry[s] + 1]
+                self.door_field[s, d] = self.fields.add(shapely.Polygon(ring), absorbs=False, closed=shut)
+        self.venue = np.flatnonzero(self.venue_gates)
+
+    def weigh(self, area_cost: np.ndarray) -> None:
+        """Let each metre in area k cost `area_cost[k]` metres to everybody who looks for a way."""
+        for g, others in self.others.items():
+            self.fields.rebuild(int(self.gate_field[g]), closed=others, area_cost=area_cost)
+        self.fields.rebuild(*self.way_field.tolist(), closed=self.lines[self.venue_gates], area_cost=area_cost)
+
+    def _unreached(self) -> list[str]:
+        network, (near, way) = self.network, self.tables()
+        problems = [
+            f"sector '{network.sectors[s].id}' reaches no gate" for s in range(len(near)) if not np.isfinite(near[s][self.venue]).any()
+        ]
+        targets = [row.id for row in (*network.stations, *network.carparks, *network.exits)]
+        for g, t in np.argwhere(~np.isfinite(way[self.venue])):
+            problems.append(f"no way from gate '{network.gates[self.venue[g]].id}' to '{targets[t]}'")
+        for s, station in enumerate(network.stations):
+            at = self.middle[self.entry[s]] - 3.0 * self.ground.cell_m * self.outward[self.entry[s]]
+            for d in range(self.doors[s]):
+                if not np.isfinite(self.fields.distance_m(int(self.door_field[s, d]), at[:1], at[1:])[0]):
+                    problems.append(f"no way from the entry of station '{station.id}' to its door {d + 1}")
+        return problems
+
+    def tables(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the seconds of walking: from sectors to gates, and from gates to targets; inf where no way leads."""
+        near = np.full((len(self.mouths), len(self.lines)), np.inf)
+        for s, spots in enumerate(self.mouths):
+            for g in self.venue:
+                near[s, g] = self.fields.distance_m(int(self.gate_field[g]), *spots.T).min()
+        way = np.full((len(self.lines), len(self.way_field)), np.inf)
+        outside = self.middle + 3.0 * self.ground.cell_m * self.outward
+        for t, field in enumerate(self.way_field.tolist()):
+            way[self.venue, t] = self.fields.distance_m(field, *outside[self.venue].T)
+        return near / WALK_M_PER_S, way / WALK_M_PER_S
+
+    def enter(self, sector: int, queue: Sequence[int], most: int, groups: Groups) -> int:
+        """Let the first of `queue` (persons) step out at free mouths of `sector`; return how many, at most `most`."""
+        spots = self.mouths[sector]
+        free = spots[self._free(spots)][: min(most, len(queue))]
+        if not len(free):
+            return 0
+        persons = np.array(queue[: len(free)], np.int64)
+        records = np.empty(len(free), WALKER)
+        of = self.group[persons]
+        records["id"], records["kind"], records["radius_m"] = persons, groups.mode[of], BODY_RADIUS_M
+        records["x_m"], records["y_m"] = free.T
+        records["desired_speed_m_per_s"] = groups.speed_m_per_s[of]
+        records["field"] = self.gate_field[groups.gate[of]]
+        self.walkers.add(records)
+        self.leg[persons] = INSIDE
+        return len(free)
+
+    def _free(self, spots: np.ndarray) -> np.ndarray:
+        low, high = spots.min(0) - ENTER_CLEAR_M, spots.max(0) + ENTER_CLEAR_M
+        w = self.walkers
+        near = (w.x_m >= low[0]) & (w.x_m <= high[0]) & (w.y_m >= low[1]) & (w.y_m <= high[1])
+        if not near.any():
+            return np.ones(len(spots), bool)
+        apart = np.hypot(spots[:, :1] - w.x_m[near], spots[:, 1:] - w.y_m[near])
+        return (apart >= ENTER_CLEAR_M).all(axis=1)
+
+    def step(self, now_s: int, groups: Groups) -> np.ndarray:
+        """Move everybody through the second that begins at `now_s`; return the persons gone at (person, target)."""
+        arrived = self.walkers.step(self.dt_s, self.substeps)
+        self.come_s[arrived["id"]] = now_s
+        gone = arrived[self.fields.absorbs[arrived["field"]]]
+        self.leg[gone["id"]] = OFF
+        self._turn(groups)
+        target = np.searchsorted(self.way_field, gone["field"])
+        return np.column_stack([gone["id"], target]).astype(np.int64)
+
+    def _turn(self, groups: Groups) -> None:
+        """Send those who have passed their gate on their way, and those behind a station's entry to a door."""
+        w = self.walkers
+        if not len(w):
+            return
+        leg, of, label = self.leg[w.id], self.group[w.id], w.area
+        xy = np.column_stack([w.x_m, w.y_m])
+        gate, target = groups.gate[of], groups.target[of]
+        past = np.einsum("ij,ij->i", xy - self.middle[gate], self.outward[gate])
+        out = (leg == INSIDE) & (past > self.ground.cell_m) & ~self.seating[label]
+        self.leg[w.id[out]] = UNDERWAY
+        w.retarget(out, self.way_field[target[out]])
+        bound = (leg == UNDERWAY) & (target < self.station_count)
+        if bound.any():
+            station = np.where(bound, target, 0)
+            entry = self.entry[station]
+            deep = -np.einsum("ij,ij->i", xy - self.middle[entry], self.outward[entry])
+            self._let_in(bound & (label == self.platform[station]) & (deep > self.ground.cell_m), station)
+
+    def _let_in(self, mask: np.ndarray, station: np.ndarray) -> None:
+        w = self.walkers
+        for i in np.flatnonzero(mask).tolist():
+            person, s = w.id[i], station[i]
+            self.door[person] = self.turns[s] % self.doors[s]
+            self.turns[s] += 1
+        self.leg[w.id[mask]] = PLATFORM
+        w.retarget(mask, self.door_field[station[mask], self.door[w.id[mask]]])
+
+    def follow(self, groups: Groups) -> None:
+        """Send everybody where their group now wants to go."""
+        w = self.walkers
+        if not len(w):
+            return
+        leg, of = self.leg[w.id], self.group[w.id]
+        target = groups.target[of]
+        door = self.door_field[np.where(target < self.station_count, target, 0), self.door[w.id]] if self.station_count else w.field
+        stays = (leg == PLATFORM) & (w.field == door) & (target < self.station_count)
+        self.leg[w.id[(leg == PLATFORM) & ~stays]] = UNDERWAY
+        wanted = np.where(stays, door, np.where(leg == INSIDE, self.gate_field[groups.gate[of]], self.way_field[target]))
+        turned = wanted != w.field
+        w.retarget(turned, wanted[turned].astype(np.int32))
+
+    def board(self, most: np.ndarray) -> np.ndarray:
+        """Take up to `most[s]` people who stand at the doors of station `s`, first come first; return how many."""
+        taken = np.zeros(self.station_count, np.int64)
+        w = self.walkers
+        if not most.any() or not len(w):
+            return taken
+        off = np.zeros(len(w), bool)
+        for s in np.flatnonzero(most):
+            stand = np.flatnonzero((w.state == WAITING) & np.isin(w.field, self.door_field[s, : self.doors[s]]))
+            first = stand[np.lexsort((w.id[stand], self.come_s[w.id[stand]]))][: most[s]]
+            off[first] = True
+            taken[s] = len(first)
+        if off.any():
+            self.leg[w.id[off]] = OFF
+            w.remove(off)
+        return taken
+
+    def bound(self, groups: Groups) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return people before each gate, people bound for each target, and people who wait at each station."""
+        w = self.walkers
+        leg, of = self.leg[w.id], self.group[w.id]
+        target = groups.target[of]
+        before = np.bincount(groups.gate[of][leg == INSIDE], minlength=len(self.lines))
+        to = np.bincount(target[leg != INSIDE], minlength=len(self.way_field))
+        still = (leg == PLATFORM) | ((leg == UNDERWAY) & (w.speed_m_per_s < STILL_M_PER_S))
+        waiting = np.bincount(target[still & (target < self.station_count)], minlength=self.station_count)
+        return before, to, waiting
+
+    def standing(self, rows: np.ndarray, groups: Groups, outlook: Outlook) -> tuple[np.ndarray, np.ndarray]:
+        """Return for groups `rows` the seconds from their rearmost person to gates (inf once outside) and to targets.
+
+        A group nobody of which is on the ground yet is weighed from its seats.
+        """
+        near = np.full((len(rows), len(self.lines)), np.inf)
+        direct = np.full((len(rows), len(self.way_field)), np.inf)
+        w = self.walkers
+        order = np.lexsort((w.id, self.leg[w.id], self.group[w.id]))
+        first = np.searchsorted(self.group[w.id][order], rows)
+        here = first < len(order)
+        here[here] = self.group[w.id[order[first[here]]]] == rows[here]
+        at = order[first[here]]
+        cell = np.maximum(self.ground.cell_at(w.x_m[at], w.y_m[at]), 0)
+        inside = self.leg[w.id[at]] == INSIDE
+        on = np.flatnonzero(here)
+        for g in self.venue:
+            near[on[inside], g] = self.fields.far_m[self.gate_field[g], cell[inside]] / WALK_M_PER_S
+        direct[on] = self.fields.far_m[self.way_field[:, None], cell].T / WALK_M_PER_S
+        near[~here] = outlook.near_s[groups.sector[rows[~here]]]
+        return near, direct
+
+    def save(self) -> dict[str, Any]:
+        """Return the state as arrays; routing fields follow from the costs and are made again."""
+        own = {name: getattr(self, name).copy() for name in ("leg", "door", "come_s", "turns")}
+        return {"walkers": self.walkers.snapshot(), **own}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Restore a saved state."""
+        self.walkers.restore(saved["walkers"])
+        for name in ("leg", "door", "come_s", "turns"):
+            getattr(self, name)[...] = saved[name]
+
+
+def _walkable(network: CrowdNetwork) -> Any:
+    """Return the union of the patches without the obstacles; parts too thin to stand in are left as they are."""
+    ground = shapely.union_all([shapely.Polygon(ring) for ring in network.ground], grid_size=0.001)
+    blocks = [shapely.Polygon(ring) for ring in network.obstacles]
+    return shapely.difference(ground, shapely.union_all(blocks, grid_size=0.001), grid_size=0.001) if blocks else ground
+
+
+def _disjoint(rings: Sequence[Any]) -> list[Any]:
+    """Return the areas as polygons, each without what a later one covers."""
+    polygons = [shapely.Polygon(ring) for ring in rings]
+    tree = shapely.STRtree(polygons)
+    out = []
+    for i, polygon in enumerate(polygons):
+        later = sorted(int(j) for j in tree.query(polygon, predicate="intersects") if j > i)
+        out.append(shapely.difference(polygon, shapely.union_all([polygons[j] for j in later])) if later else polygon)
+    return out
