@@ -338,4 +338,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # what is pickled must name this module as the parent knows it, not `__main__`
+    from twin import host
+
+    host.main()

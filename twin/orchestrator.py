@@ -4,54 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import simpy
 
+from twin.driver import SOURCES, Driver, Heard, Post
 from twin.errors import TwinError
 from twin.host import Inline, Process, Reply, Verb
 from twin.ports import Report
 from twin.wiring import GIVE_UP_AFTER, RELAX_AFTER, Link, Slots, Wiring, diverged
-
-SOURCES = ("live", "timeline", "plan", "trigger", "model")
-"""Who may post an action; at one instant they are applied in this order."""
-
-
-@dataclass(frozen=True, order=True)
-class Post:
-    """An action that waits for its second: plain data, ordered as it will be applied."""
-
-    t_s: int
-    source: int
-    line: int
-    sequence: int
-    name: str = field(compare=False)
-    model: str = field(compare=False)
-    action: str = field(compare=False)
-    arguments: Mapping[str, Any] = field(compare=False)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """Something for the journal: a report or an applied action, and when the orchestrator saw it."""
-
-    seen_s: int
-    kind: str
-    report: Report
-    source: str
-
-
-class Driver(Protocol):
-    """What makes things happen: sees notices, posts actions. Plain data and a state machine."""
-
-    def begin(self) -> list[Post]:
-        """Return what is known to happen before the start."""
-
-    def hear(self, now_s: int, reports: Sequence[Report]) -> list[Post]:
-        """React to what was reported at `now_s`."""
-
 
 @dataclass
 class Timing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -13,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from twin import yamlfile
 from twin.errors import InputError, Problem, nearest
+from twin.storage import plain
 from twin.units import Seconds
 
 Place = Callable[[Sequence[Any]], tuple[str, int]]
@@ -117,6 +119,15 @@ class Scenario(Frozen):
         raw = merged(self._raw, changes)
         overrides = self._overrides | {path: f"with_({path[0]}=...)" for path in _leaves(changes)}
         return make(raw, self._file, self._locate, overrides)
+
+    def text(self) -> str:
+        """Return the scenario as merged, as YAML that `read` takes."""
+        from ruamel.yaml import YAML
+
+        yaml, out = YAML(typ="safe", pure=True), io.StringIO()
+        yaml.default_flow_style, yaml.allow_unicode, yaml.width = False, True, 200
+        yaml.dump(plain(self._raw), out)
+        return out.getvalue()
 
     def raw(self) -> dict[str, Any]:
         """Return the scenario as plain data, as written and merged."""

@@ -122,7 +122,7 @@ class Slots:
             if not link.pulled:
                 link.pull()
             if link.in_loop and link.is_switch and link.hold_chatter(now_s):
-                link.fresh = True
+                link.fresh, link.pulled = True, False
                 link.target.wake_at(now_s + 1)
             loops = relax and link.in_loop
             changed |= link.settle(now_s, relax=loops)

@@ -1,0 +1,166 @@
+"""Scenario to models to wiring: finds what a scenario names, checks all of it, and joins the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from pydantic import ValidationError
+
+from twin import kpi, yamlfile
+from twin.city import City
+from twin.driver import Context, Driver
+from twin.errors import InputError, Problem, nearest
+from twin.host import Inline, Process, model_class
+from twin.model import Model, Setup
+from twin.orchestrator import Node
+from twin.ports import Flow
+from twin.scenario import Scenario, Stanza
+from twin.sheet import ModelSheet, sheet_of
+from twin.wiring import FlowLink, Link, Matcher, Wiring, wire
+
+
+@dataclass
+class Plan:
+    """A checked scenario: its city, the models as read (no engine started), what is coupled, what will happen."""
+
+    scenario: Scenario
+    city: City
+    start: datetime
+    models: dict[str, Model]
+    stanzas: dict[str, Stanza]
+    pairs: dict[tuple[str, str, str, str, str], list[tuple[int, int]]]
+    drivers: list[Driver]
+    kpis: list[kpi.Kpi]
+    context: Context
+
+    def sheets(self) -> dict[str, ModelSheet]:
+        """Return every model's datasheet as plain data."""
+        return {name: sheet_of(model) for name, model in self.models.items()}
+
+
+def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
+    """Check everything a scenario names, without an engine; InputError carries all problems found.
+
+    `scratch` is where engines may write later; a validation passes none.
+    """
+    city = _city(scenario)
+    start = scenario.start.replace(tzinfo=ZoneInfo(city.manifest.timezone))
+    problems: list[Problem] = []
+    models: dict[str, Model] = {}
+    for name, stanza in scenario.models.items():
+        try:
+            models[name] = _model(scenario, city, name, stanza, start, scratch or Path("scratch"))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    matcher = _match(scenario, city, models, problems)
+    context = Context(models, start, scenario.duration, scenario.place)
+    drivers = []
+    for found in sorted(entry_points(group="twin.drivers"), key=lambda entry: entry.name):
+        if found.name in scenario.drivers:
+            drivers.append(found.load().read(scenario.drivers[found.name], context))
+    kpis = _kpis(scenario, models, problems)
+    problems += context.problems
+    if problems:
+        raise InputError(sorted(problems, key=lambda problem: (problem.file, problem.line)))
+    return Plan(scenario, city, start, models, dict(scenario.models), matcher.pairs, drivers, kpis, context)
+
+
+def _city(scenario: Scenario) -> City:
+    folder = scenario.city_folder
+    if not folder.is_dir():
+        beside = [one.name for one in folder.parent.iterdir() if one.is_dir()] if folder.parent.is_dir() else []
+        raise InputError(Problem(f"city: {nearest(folder.name, sorted(beside), what='city pack')} (looked in {folder.parent})", *scenario.place(("city",))))
+    return City(folder)
+
+
+def _model(scenario: Scenario, city: City, name: str, stanza: Stanza, start: datetime, scratch: Path) -> Model:
+    known = sorted(found.name for found in entry_points(group="twin.models"))
+    type_name = stanza.type or name
+    if type_name not in known:
+        key = ("models", name, "type") if stanza.type else ("models", name)
+        raise InputError(Problem(nearest(type_name, known, what="model"), *scenario.place(key)))
+    cls = model_class(type_name)
+    try:
+        cls.Options.model_validate(stanza.options)
+    except ValidationError as error:
+        lines: list[tuple[str, int]] = []
+
+        def number(path: Any) -> int:
+            lines.append(scenario.place(path))
+            return len(lines) - 1
+
+        found = yamlfile.problems(error, "", number, cls.Options, under=("models", name))
+        raise InputError([Problem(one.what, *lines[one.line]) for one in found]) from None
+    if stanza.period is not None and stanza.period < 1:
+        raise InputError(Problem(f"models.{name}.period: at least 1 s", *scenario.place(("models", name, "period"))))
+    setup = Setup(
+        name=name,
+        files=city.files(name),
+        scratch=scratch / name,
+        options=stanza.options,
+        start=start,
+        duration_s=scenario.duration,
+        seed=scenario.seed,
+        offset_m=city.offset_m(name),
+        places=city.places(),
+        crs=city.manifest.crs,
+        period_s=stanza.period,
+    )
+    return cls(setup)
+
+
+def _match(scenario: Scenario, city: City, models: Mapping[str, Model], problems: list[Problem]) -> Matcher:
+    rows = city.couplings()
+    matcher = Matcher(models, str(city.path("couplings")))
+    kinds = {row.coupling.kind for row in rows}
+    for kind in scenario.couplings:
+        if kind not in kinds:
+            problems.append(Problem(nearest(kind, sorted(kinds), what="kind of coupling"), *scenario.place(("couplings", kind))))
+    for line, row in rows:
+        if not kind_off(scenario, row.kind):
+            matcher.add(row, line)
+    problems += matcher.problems
+    return matcher
+
+
+def kind_off(scenario: Scenario, kind: str) -> bool:
+    """Whether the scenario cuts every link of this kind."""
+    return kind in scenario.couplings and scenario.couplings[kind].off
+
+
+def _kpis(scenario: Scenario, models: Mapping[str, Model], problems: list[Problem]) -> list[kpi.Kpi]:
+    sheets = {name: sheet_of(model) for name, model in models.items()}
+    found, wrong = kpi.read(scenario.kpis, sheets)
+    for path, what in wrong:
+        problems.append(Problem(what, *scenario.place(("kpis", *path))))
+    return found
+
+
+def join(plan: Plan, *, watchdog_s: float = 120.0, hosts: str = "") -> Wiring:
+    """Put every model into its host and wire them; starts nothing. `hosts` overrides every stanza's choice."""
+    nodes: dict[str, Node] = {}
+    for name, model in plan.models.items():
+        stanza = plan.stanzas[name]
+        host = hosts or stanza.host or type(model).host
+        nodes[name] = Node(Process(model, stanza.type or name, watchdog_s=watchdog_s) if host == "process" else Inline(model))
+    links, flows = [], []
+    for (source, out, target, into, kind), pairs in plan.pairs.items():
+        give = plan.models[source]
+        if isinstance(port := {**give.ports, **give.flows}[out], Flow):
+            route = {int(i): int(j) for i, j in pairs}
+            flows.append(FlowLink(nodes[source], port, nodes[target], plan.models[target].flows[into], route, kind))
+        else:
+            change = plan.scenario.couplings.get(kind)
+            links.append(
+                Link(nodes[source], port, nodes[target], plan.models[target].ports[into], np.array(pairs), kind=kind, weight=change.weight if change else 1.0)  # type: ignore[arg-type]
+            )
+    return wire(nodes, links, flows)

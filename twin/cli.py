@@ -1,0 +1,193 @@
+"""The command line: run, validate, info, doctor, city, schema, and what other packages add."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twin.errors import InputError, TwinError
+
+if TYPE_CHECKING:
+    from twin.results import Run
+    from twin.simulation import Progress
+
+app = typer.Typer(
+    name="twin",
+    help="Rehearse a city: traffic, power, water, gas and people under one clock.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+city_app = typer.Typer(help="City packs: build one from its small sources.", no_args_is_help=True)
+app.add_typer(city_app, name="city")
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="FILE", help="a scenario, for example configs/scenarios/first_look.yaml")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change one key, for example --set seed=7 or --set timeline.feeder_fault.at=21:45; repeatable")]
+
+
+@app.command()
+def run(
+    file: ScenarioFile,
+    sets: Sets = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; runs/NAME when absent")] = None,
+    hosts: Annotated[str, typer.Option(help="put every model 'inline' or in a 'process', whatever the scenario says")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="a run that ends degraded exits with 3")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar")] = False,
+    watchdog: Annotated[float, typer.Option(help="seconds of wall time a model in a process may take for one step")] = 120.0,
+) -> None:
+    """Run a scenario: a progress bar, then a table of what happened and the run folder's path."""
+    if hosts not in ("", "inline", "process"):
+        raise InputError(f"--hosts {hosts}: inline or process")
+    from twin import load, report
+    from twin.simulation import Simulation
+
+    scenario = load(file, sets or [])
+    with _bar(quiet) as watch, Simulation(scenario, out, watch=watch, hosts=hosts, watchdog_s=watchdog) as simulation:
+        simulation.until(scenario.duration)
+    result = simulation.result()
+    report.show(result)
+    if strict and result.status == "degraded":
+        raise typer.Exit(3)
+
+
+@contextlib.contextmanager
+def _bar(quiet: bool) -> Iterator[Any]:
+    """Show simulated time, speed and the time left while a run goes on."""
+    if quiet:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = [TextColumn("[bold]{task.description:<22}"), BarColumn(40), TextColumn("{task.fields[shown]}"), TimeElapsedColumn()]
+    with Bar(*columns, console=Console(stderr=True), transient=False) as bar:
+        task = bar.add_task("starting", total=None, shown="")
+
+        def watch(progress: Progress) -> None:
+            minutes, seconds = divmod(progress.now_s, 60)
+            shown = f"{minutes:3d}:{seconds:02d} of {progress.duration_s // 60} min" + (f", {progress.speed:.0f}x real time" if progress.now_s and progress.speed >= 10 else f", {progress.speed:.1f}x real time" if progress.now_s else "")
+            bar.update(task, description=progress.doing, total=progress.duration_s, completed=progress.now_s, shown=shown)
+
+        yield watch
+
+
+@app.command()
+def validate(file: ScenarioFile, sets: Sets = None) -> None:
+    """Check a scenario and everything it names, without starting an engine."""
+    from twin import build, scenario
+
+    read = scenario.read(file, sets or [])
+    plan = build.plan(read)
+    sets_of = sum(len(elements) for model in plan.models.values() for elements in model.elements.values())
+    links = sum(map(len, plan.pairs.values()))
+    typer.echo(f"{file}: fine ({len(plan.models)} models, {sets_of:,} elements, {links:,} couplings, {read.duration // 60} min from {plan.start:%Y-%m-%d %H:%M %Z})")
+
+
+@app.command()
+def info(
+    folder: Annotated[Path, typer.Argument(metavar="RUN_OR_CITY", help="a run folder or a city pack")],
+    elements: Annotated[str, typer.Option("--elements", "-e", metavar="MODEL.SET", help="list every id of one element set, for example water.pump")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
+) -> None:
+    """Tell what a run or a city pack holds: models and their time, elements and their ids."""
+    from twin import report
+
+    if (folder / "manifest.json").is_file():
+        from twin.results import open_run
+
+        result: Run = open_run(folder)
+        if as_json:
+            typer.echo(json.dumps(report.summary(result), indent=1, ensure_ascii=False))
+        else:
+            report.show(result, timing=True)
+        return
+    from twin.inventory import info as city_info
+
+    report.show_city(city_info(folder), elements, as_json=as_json)
+
+
+@app.command()
+def doctor() -> None:
+    """Load every engine in a process of its own and say how to mend what does not load."""
+    from twin import doctor as checks
+
+    if not checks.show():
+        raise typer.Exit(3)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a scenario file, for an editor: `twin schema > scenario.schema.json`."""
+    from twin.scenario import schema as made
+
+    typer.echo(json.dumps(made(), indent=1, ensure_ascii=False))
+
+
+@app.command("hash")
+def hash_(folder: Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]) -> None:
+    """Print the digest of a run's data: equal for equal scenario, seed and versions."""
+    from twin.storage import digest
+
+    typer.echo(digest(folder))
+
+
+@city_app.command("build")
+def city_build(pack: Annotated[Path, typer.Argument(metavar="PACK", help="the pack's folder, for example configs/cities/hexi")]) -> None:
+    """Lay streets, buildings and every network of a pack anew from its small sources."""
+    from rich.console import Console
+
+    from twin.synthesis import build as build_city
+
+    console = Console(stderr=True)
+    with console.status("building") as status:
+        report = build_city(pack, progress=lambda doing: status.update(str(doing)))
+    from twin import report as pages
+
+    pages.show_build(report, pack)
+
+
+def _end_quietly_on_a_broken_pipe() -> None:
+    """Let a broken pipe (`twin info RUN | head`) end the program quietly."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; every error of ours is one line per problem and its own exit code."""
+    _end_quietly_on_a_broken_pipe()
+    for found in sorted(entry_points(group="twin.commands"), key=lambda entry: entry.name):
+        found.load()(app)
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except TwinError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted; what was recorded is kept and opens", file=sys.stderr)
+        sys.exit(130)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of the command line's own
+            error.show()
+            sys.exit(error.exit_code)
+        raise
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Finds out, each in a process of its own, whether the engines load, and how to mend what does not."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+REINSTALL = "python -m pip install --force-reinstall -c configs/constraints.txt {name}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A thing to load: what it is for, the code that loads and uses it, and the command that mends it."""
+
+    name: str
+    purpose: str
+    code: str
+    mend: str
+
+
+CHECKS = (
+    Check("libsumo", "traffic", "import libsumo, os; print(libsumo.getVersion()[1])" , REINSTALL.format(name="libsumo eclipse-sumo")),
+    Check("netconvert", "building road networks", "import sumo, subprocess, os; p = os.path.join(sumo.SUMO_HOME, 'bin', 'netconvert'); print(subprocess.run([p, '--version'], capture_output=True, text=True, check=True).stdout.splitlines()[0])", REINSTALL.format(name="eclipse-sumo")),
+    Check("pandapower", "power, the reference solver", "import pandapower as pp, pandapower.networks as n; net = n.example_simple(); pp.runpp(net); print(pp.__version__)", REINSTALL.format(name="pandapower==3.3.3")),
+    Check("power-grid-model", "power, the fast solver", "import power_grid_model as m; from importlib.metadata import version; m.initialize_array('input', 'node', 1); print(version('power-grid-model'))", REINSTALL.format(name="power-grid-model")),
+    Check("EPANET", "water", "from epanet import toolkit as t; p = t.createproject(); print(t.getversion()); t.deleteproject(p)", REINSTALL.format(name="owa-epanet")),
+    Check("pandapipes", "gas", "import pandapipes as p; print(p.__version__)", REINSTALL.format(name="pandapipes==0.16.0")),
+    Check("numba", "people: movement", "import numba; f = numba.njit(lambda x: x + 1); assert f(1) == 2; print(numba.__version__)", REINSTALL.format(name="numba llvmlite")),
+    Check("Mesa", "people: decisions", "import mesa; print(mesa.__version__)", REINSTALL.format(name="Mesa")),
+    Check("zarr", "recording", "import zarr, pyarrow, xarray; print(zarr.__version__)", REINSTALL.format(name="zarr pyarrow xarray")),
+    Check("VTK", "3D pictures, optional", "import os; os.environ.setdefault('VTK_DEFAULT_OPENGL_WINDOW', 'vtkEGLRenderWindow'); import vtk; w = vtk.vtkRenderWindow(); w.SetOffScreenRendering(1); w.SetSize(64, 64); r = vtk.vtkRenderer(); w.AddRenderer(r); w.Render(); print(vtk.vtkVersion().GetVTKVersion())", "python -m pip install -c configs/constraints.txt vtk && apt-get install libegl1 libgl1-mesa-dri"),
+)
+OPTIONAL = ("VTK",)
+
+
+def results() -> Iterator[tuple[Check, bool, str]]:
+    """Yield each check with whether it loads, and its version or the last line of what it said."""
+    for check in CHECKS:
+        try:
+            done = subprocess.run([sys.executable, "-W", "ignore", "-c", check.code], capture_output=True, text=True, timeout=120, check=False)
+        except subprocess.TimeoutExpired:
+            yield check, False, "did not finish within 120 s"
+            continue
+        lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+        said = lines[-1] if lines else ""
+        if done.returncode < 0:
+            said = f"ended by signal {-done.returncode} " + said
+        yield check, done.returncode == 0, said
+
+
+def show() -> bool:
+    """Print what loads and what does not; True if all that is needed does."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("engine", "for", "", "version, or what is wrong", box=None)
+    mends, fine = [], True
+    with console.status("loading engines"):
+        for check, loads, said in results():
+            optional = check.name in OPTIONAL
+            fine &= loads or optional
+            table.add_row(check.name, check.purpose, "[green]loads[/]" if loads else "[yellow]absent[/]" if optional else "[red]fails[/]", said)
+            if not loads:
+                mends.append(f"{check.name}: {check.mend}")
+    console.print(table)
+    for line in mends:
+        console.print(f"mend {line}", highlight=False, soft_wrap=True)
+    free = shutil.disk_usage(".").free / 1e9
+    console.print(f"Python {sys.version.split()[0]}; {free:.0f} GB free on this disk")
+    return fine

@@ -1,0 +1,107 @@
+"""What makes things happen: drivers post actions onto the agenda and hear what models report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from twin import units
+from twin.errors import Problem, nearest
+from twin.ports import Report
+
+if TYPE_CHECKING:
+    from twin.model import Model
+    from twin.scenario import Place
+
+SOURCES = ("live", "timeline", "plan", "trigger", "model")
+"""Who may post an action; at one instant they are applied in this order."""
+
+
+@dataclass(frozen=True, order=True)
+class Post:
+    """An action that waits for its second: plain data, ordered as it will be applied."""
+
+    t_s: int
+    source: int
+    line: int
+    sequence: int
+    name: str = field(compare=False)
+    model: str = field(compare=False)
+    action: str = field(compare=False)
+    arguments: Mapping[str, Any] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Something for the journal: a report or an applied action, and when the orchestrator saw it."""
+
+    seen_s: int
+    kind: str
+    report: Report
+    source: str
+
+
+@dataclass
+class Context:
+    """What a driver may know when it reads its section: the models' datasheets, the clock, the lines."""
+
+    models: Mapping[str, Model]
+    start: datetime
+    duration_s: int
+    place: Place
+    problems: list[Problem] = field(default_factory=list)
+
+    def say(self, what: str, path: Sequence[Any]) -> None:
+        """Note a mistake at a key of the scenario."""
+        self.problems.append(Problem(what, *self.place(path)))
+
+    def moment_s(self, text: object, path: Sequence[Any]) -> int:
+        """Read a moment of the run as seconds after its start; notes a moment outside the run."""
+        try:
+            t_s = units.clock_s(text, self.start)
+        except ValueError as error:
+            self.say(f"{'.'.join(map(str, path))}: {error}", path)
+            return 0
+        if not 0 <= t_s <= self.duration_s:
+            first, last = self.start, self.start.fromtimestamp(self.start.timestamp() + self.duration_s, self.start.tzinfo)
+            self.say(f"{'.'.join(map(str, path))}: '{text}' is outside the run ({first:%H:%M:%S} to {last:%H:%M:%S})", path)
+        return t_s
+
+    def action(self, do: object, arguments: Mapping[str, Any], path: Sequence[Any]) -> tuple[str, str, dict[str, Any]]:
+        """Check `grid.open` and its arguments against the datasheets; notes everything wrong."""
+        path = tuple(path)
+        model_name, _, verb = str(do).partition(".")
+        if model_name not in self.models:
+            self.say(nearest(model_name, self.models, what="model") + " (write model.action)", (*path, "do"))
+            return "", "", {}
+        model = self.models[model_name]
+        if verb not in model.actions:
+            self.say(nearest(verb, model.actions, what=f"action of {model_name}"), (*path, "do"))
+            return "", "", {}
+        taken, wrong = model.actions[verb].check(arguments, model.elements)
+        for what in wrong:
+            key = what.partition(":")[0]
+            self.say(f"{'.'.join(map(str, path))}: {what}", (*path, key))
+        return model_name, verb, taken
+
+
+class Driver(Protocol):
+    """A driver: made from its section of a scenario, plain data and a state machine ever after."""
+
+    source: ClassVar[str]
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of its section."""
+
+    @classmethod
+    def read(cls, section: Any, context: Context) -> Driver:
+        """Make it from its section; mistakes go to `context.problems`."""
+
+    def begin(self) -> list[Post]:
+        """Return what is known to happen before the start."""
+
+    def hear(self, now_s: int, reports: Sequence[Report]) -> list[Post]:
+        """React to what was reported at `now_s`."""

@@ -1,0 +1,351 @@
+"""A scenario made live: open its engines, step the clock, act, record, close."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import platform
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twin import build, units
+from twin.driver import Heard
+from twin.errors import InputError, Problem, StorageError, TwinError
+from twin.orchestrator import Node, Orchestrator
+from twin.ports import Port
+from twin.scenario import Scenario
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from twin.results import Run
+
+KERNEL = ("citytwin", "simpy", "numpy", "zarr", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: simulated second, its length, and simulated seconds per wall second."""
+
+    now_s: int
+    duration_s: int
+    speed: float
+    doing: str = ""
+
+
+Watch = Callable[[Progress], None]
+
+
+class ModelView:
+    """A live model seen from outside: its arrays by name, labelled with element ids."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def __getattr__(self, name: str) -> xr.DataArray:
+        port = self._node.model.ports.get(name)
+        if port is None:
+            raise AttributeError(f"{self._node.name} has no port '{name}'; it has {', '.join(self._node.model.ports)}")
+        return labelled(port, self._node.arrays[name].copy(), self._node.elements[port.at].ids)
+
+    def __dir__(self) -> list[str]:
+        return [*self._node.model.ports]
+
+    def __repr__(self) -> str:
+        sets = ", ".join(f"{len(elements)} {name}" for name, elements in self._node.elements.items())
+        return f"<{self._node.name}: {sets}>"
+
+
+def labelled(port: Port, values: np.ndarray, ids: Sequence[str]) -> xr.DataArray:
+    """Return an array with its element ids as coordinate and its unit in attrs."""
+    import xarray as xr
+
+    return xr.DataArray(values, dims=[port.at], coords={port.at: list(ids)}, name=port.name, attrs={"units": port.unit, "long_name": port.label or port.name})
+
+
+def free_folder(scenario: Scenario, out: str | Path | None) -> Path:
+    """Return the folder a run will be written to; InputError if it holds something already."""
+    if out is not None:
+        folder = Path(out)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"{folder}: exists already; choose another --out, or remove it first")
+        return folder
+    number, folder = 1, Path("runs") / scenario.name
+    while folder.exists():
+        number += 1
+        folder = Path("runs") / f"{scenario.name}-{number}"
+    return folder
+
+
+class Simulation:
+    """A scenario that runs: use it as a context manager, step it with `until`, act with `do`.
+
+    `sim["grid"].energized` is a labelled array of what a model says now. Leaving the block before the
+    end closes the run at the second reached (status `interrupted`); what was recorded is kept.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | str | Path,
+        out: str | Path | None = None,
+        *,
+        watch: Watch | None = None,
+        watchdog_s: float = 120.0,
+        hosts: str = "",
+        record: bool = True,
+    ) -> None:
+        from twin import load
+
+        self.scenario = load(scenario) if isinstance(scenario, (str, Path)) else scenario
+        self.folder = free_folder(self.scenario, out)
+        self.scratch = self.folder / "scratch"
+        self.plan = build.plan(self.scenario, self.scratch)
+        self.watch = watch
+        self.recorder: Any = None
+        self.status = "done"
+        self.error: str | None = None
+        self._watchdog_s, self._hosts, self._record = watchdog_s, hosts, record
+        self._started = time.perf_counter()
+        self._last_watch = self.recording_s = 0.0
+        self.orchestrator: Orchestrator | None = None
+
+    def __enter__(self) -> Simulation:
+        try:
+            self._open()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def _open(self) -> None:
+        plan, scenario = self.plan, self.scenario
+        self._say("checking the disk")
+        if self._record:
+            self.recorder = self._recorder()
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        self._say("starting engines")
+        wiring = build.join(plan, watchdog_s=self._watchdog_s, hosts=self._hosts)
+        self.orchestrator = Orchestrator(
+            wiring,
+            duration_s=scenario.duration,
+            drivers=plan.drivers,
+            journal=self._journal,
+            sample=self._sample if self._record else None,
+            sample_every_s=math.gcd(scenario.record_every, self._tracks_every_s),
+        )
+        self.orchestrator.open()
+        self._started = time.perf_counter()
+        self._say("running")
+
+    @property
+    def _tracks_every_s(self) -> int:
+        return self.scenario.tracks_every or self.scenario.record_every
+
+    def _recorder(self) -> Any:
+        from twin.recorder import Recorder
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return Recorder(
+            self.folder,
+            manifest=self.manifest(),
+            scenario_text=self.scenario.text(),
+            models=self.plan.sheets(),
+            start=self.plan.start,
+            duration_s=self.scenario.duration,
+            record_every_s=self.scenario.record_every,
+            tracks_every_s=self._tracks_every_s,
+        )
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what identifies this run: scenario, city, seed, versions, where its models live."""
+        plan = self.plan
+        engines = sorted({name for model in plan.models.values() for name in model.engines})
+        return {
+            "name": self.scenario.name,
+            "title": self.scenario.title,
+            "city": {"name": plan.city.manifest.name, "provenance": plan.city.manifest.provenance, "digest": plan.city.digest()},
+            "timezone": plan.city.manifest.timezone,
+            "crs": plan.city.manifest.crs,
+            "seed": self.scenario.seed,
+            "versions": {name: _version(name) for name in (*KERNEL, *engines)} | {"python": platform.python_version()},
+            "hosts": {name: self._hosts or plan.stanzas[name].host or type(model).host for name, model in plan.models.items()},
+        }
+
+    def until(self, moment: str | int) -> Simulation:
+        """Run up to and including a moment: `'21:40'`, `'+5 min'`, or whole seconds after the start."""
+        t_s = moment if isinstance(moment, int) else self._moment_s(moment)
+        if t_s < self.now_s:
+            raise InputError(f"{moment} has passed; the clock stands at {self.clock}")
+        step_s = max(1, min(60, self.scenario.duration // 100))
+        while self.now_s < t_s:
+            self._guarded(self.orchestrator.until, min(t_s, self.now_s + step_s))
+            self._say("running")
+        return self
+
+    def _moment_s(self, moment: str) -> int:
+        try:
+            t_s = units.clock_s(moment, self.plan.start)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        if not 0 <= t_s <= self.scenario.duration:
+            raise InputError(f"'{moment}' is outside the run, which lasts {self.scenario.duration} s from {self.plan.start:%H:%M}")
+        return t_s
+
+    def do(self, action: str, /, **arguments: Any) -> None:
+        """Apply an action now: `sim.do("grid.open", line="L4")`. InputError says what is wrong with it."""
+        context = self.plan.context
+        context.problems.clear()
+        model, verb, taken = context.action(action, arguments, ())
+        if context.problems:
+            raise InputError([Problem(problem.what.removeprefix(": ")) for problem in context.problems])
+        self._guarded(self.orchestrator.do, model, verb, taken)
+
+    @property
+    def now_s(self) -> int:
+        """Simulated seconds since the start."""
+        return self.orchestrator.now_s
+
+    @property
+    def clock(self) -> str:
+        """The simulated local time."""
+        return f"{self.plan.start.fromtimestamp(self.plan.start.timestamp() + self.now_s, self.plan.start.tzinfo):%H:%M:%S}"
+
+    def __getitem__(self, model: str) -> ModelView:
+        node = self.orchestrator.by_name.get(model)
+        if node is None:
+            raise KeyError(f"no model '{model}'; this run has {', '.join(self.orchestrator.by_name)}")
+        return ModelView(node)
+
+    def _guarded(self, call: Any, *arguments: Any) -> None:
+        try:
+            call(*arguments)
+        except KeyboardInterrupt:
+            self.status = "interrupted"
+            raise
+        except BaseException as error:
+            self.status, self.error = "failed", str(error)
+            raise
+
+    def _journal(self, heard: Heard) -> None:
+        if heard.kind == "degraded" and self.status == "done":
+            self.status = "degraded"
+        if self.recorder is not None:
+            report = heard.report
+            self.recorder.event(
+                {
+                    "t_happened_s": report.happened_s,
+                    "t_seen_s": heard.seen_s,
+                    "kind": heard.kind,
+                    "source": heard.source,
+                    "model": report.model,
+                    "name": report.notice,
+                    "element": report.element,
+                    "severity": report.severity,
+                    "facts": report.facts,
+                }
+            )
+
+    def _sample(self, t_s: int) -> None:
+        scenario, last = self.scenario, t_s == self.scenario.duration
+        started = time.perf_counter()
+        if t_s % scenario.record_every == 0 or last:
+            self.recorder.sample(t_s, {node.name: node.arrays for node in self.orchestrator.nodes})
+        if t_s % self._tracks_every_s == 0 or last:
+            for node in self.orchestrator.nodes:
+                if node.model.moving:
+                    self.recorder.tracks(t_s, node.name, node.host.positions())
+        self.recording_s += time.perf_counter() - started
+
+    def timing(self) -> dict[str, dict[str, float]]:
+        """Return per model where the wall time went and how often it was called."""
+        return {node.name: asdict(node.timing) | {"host": node.host.kind} for node in self.orchestrator.nodes}
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Return the conserved quantities of every model and flow with their residuals."""
+        rows = []
+        for node in self.orchestrator.nodes:
+            for account in node.host.ledger():
+                rows.append({"model": node.name, **asdict(account), "residual": account.residual, "closes": abs(account.residual) <= account.tolerance})
+        waiting = {node.name: node.host.waiting() for node in self.orchestrator.nodes if any(not f.gives for f in node.model.flows.values())}
+        for link in self.orchestrator.wiring.flows:
+            held = waiting.get(link.target.name, {}).get(link.into.name, 0) + sum(map(len, link.target.inbox.get(link.into.name, [])))
+            rows.append({"model": str(link), "what": "records", "unit": "1", "gained": link.emitted, "lost": link.emitted - held, "held": held, "tolerance": 0.0, "residual": 0.0, "closes": True})
+        return rows
+
+    def _say(self, doing: str) -> None:
+        if self.watch is None:
+            return
+        now = time.perf_counter()
+        ran = self.orchestrator
+        now_s = ran.now_s if ran else 0
+        if doing != "running" or now - self._last_watch > 0.1 or now_s >= self.scenario.duration:
+            self._last_watch = now
+            self.watch(Progress(now_s, self.scenario.duration, now_s / max(now - self._started, 1e-9), doing))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        ran = self.orchestrator
+        if error is not None and self.status in ("done", "degraded"):
+            self.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            self.error = str(error) or type(error).__name__
+        elif ran is not None and error is None and ran.now_s < self.scenario.duration:
+            self.status = "interrupted"
+        try:
+            self._finish(ran)
+        except TwinError:
+            if error is None:
+                raise
+        finally:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _finish(self, ran: Orchestrator | None) -> None:
+        ledger: list[dict[str, Any]] = []
+        try:
+            if ran is not None and self.status in ("done", "degraded", "interrupted"):
+                with contextlib.suppress(TwinError):
+                    ledger = self.ledger()
+        finally:
+            if ran is not None:
+                ran.close()
+        if self.recorder is not None:
+            self._say("writing the record")
+            timing = self.timing() if ran else {}
+            self.recorder.manifest |= {
+                "wall_s": time.perf_counter() - self._started,
+                "simulated_s": ran.now_s if ran else 0,
+                "recording_s": self.recording_s,
+                "settles": ran.settles if ran else 0,
+            }
+            self.recorder.finish(self.status, timing=timing, kpis=self.plan.kpis, ledger=ledger, error=self.error)
+
+    def result(self) -> Run:
+        """Open what was recorded."""
+        from twin.results import open_run
+
+        if self.recorder is None:
+            raise StorageError("this simulation recorded nothing")
+        return open_run(self.folder)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def simulate(scenario: Scenario | str | Path, out: str | Path | None = None, *, watch: Watch | None = None, **rest: Any) -> Run:
+    """Run a scenario from start to end and return its record."""
+    with Simulation(scenario, out, watch=watch, **rest) as simulation:
+        simulation.until(simulation.scenario.duration)
+    return simulation.result()
+
+
+__all__ = ["Mapping", "Progress", "Simulation", "simulate"]
