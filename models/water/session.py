@@ -141,6 +141,7 @@ class Session:
         self._bottom = p.tank_values("ELEVATION")
         self._area = np.pi / 4 * p.tank_values("TANKDIAM") ** 2
         self.lowest_m, self.highest_m = p.tank_values("MINLEVEL") * p.length, p.tank_values("MAXLEVEL") * p.length
+        self._lowest = p.tank_values("MINVOLUME") * p.length**3
         self._overflows = p.tank_values("CANOVERFLOW") > 0
         self._pump_links = np.array([p.link[name] for name in self.network.pumps.ids], dtype=int) - 1
         self._pipe_links = np.array([p.link[name] for name in self.network.pipes.ids], dtype=int) - 1
@@ -267,12 +268,23 @@ class Session:
             moved = self.project.move(until_s - self.t_s)
             self.t_s += moved
             self._read_tanks()
+            self._empty_tanks()
             self.volumes = self.volumes.after(self._rates, moved)
             if self._overflows.any():
                 self.volumes.spilled += max(0.0, float(self._tank_inflow.sum() * moved - (self._volume.sum() - stored)))
             if before is not None and not np.array_equal(before, self._switches()):
                 return True
         return False
+
+    def _empty_tanks(self) -> None:
+        """Set a tank that would empty within a second to its lowest level.
+
+        EPANET does so for tanks that fill, but rounds the last half second of one that empties to no event at all and
+        then lets it give water it has not got for a whole step.
+        """
+        for i in np.flatnonzero((self._tank_inflow < 0) & (self._volume > self._lowest) & (self._volume + self._tank_inflow <= self._lowest)):
+            self.project.set_level(self.network.tanks[i], self.lowest_m[i] / self.project.length)
+        self._read_tanks()
 
     def _plan(self) -> None:
         rule = self.project.rule_step_s
