@@ -143,8 +143,17 @@ def _building(id: str, properties: Mapping[str, Any], geometry: Mapping[str, Any
 def _place(id: str, properties: Mapping[str, Any], geometry: Mapping[str, Any]) -> Place:
     name = properties["name"]
     rest = {key: value for key, value in properties.items() if key not in ("kind", "name")}
+    if "footprint_m" in rest and not _sizes(rest["footprint_m"]):
+        raise ValueError(f"footprint_m {rest['footprint_m']!r}: two lengths in metres are needed, along and across the axis")
+    for key in ("height_m", "capacity"):
+        if key in rest and not _sizes([rest[key], 1]):
+            raise ValueError(f"{key} {rest[key]!r}: a number above zero is needed")
     named = {"en": name} if isinstance(name, str) else {str(k): str(v) for k, v in name.items()}
     return Place(id, str(properties["kind"]), named, _shape(geometry, ("Point", "LineString", "Polygon"), 1), rest)
+
+
+def _sizes(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(one, (int, float)) and 0 < one < 1e6 for one in value)
 
 
 def _shape(geometry: Mapping[str, Any], kinds: tuple[str, ...], least: int) -> np.ndarray:

@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from twin.base import Street
+from twin.errors import nearest
 from twin.model import Place
 
 SPEED_KM_PER_H = {"arterial": 60.0, "collector": 40.0, "local": 30.0}
@@ -20,6 +21,8 @@ LANES = {"arterial": 3, "collector": 2, "local": 1}
 """Synthetic: lanes each way by rank."""
 HALF_WIDTH_M = {"arterial": 30.0, "collector": 22.0, "local": 16.0}
 """Synthetic: from the middle of a street to the front of the buildings, by rank."""
+LEAST_APART_M = 80.0
+"""Two parallel streets nearer than this would leave no block between them."""
 
 Rank = Literal["arterial", "collector", "local"]
 
@@ -39,7 +42,7 @@ class Line(_Spec):
 
 
 class Embankment(_Spec):
-    """A street along a river's bank, at which the cross streets end."""
+    """A street along a river's bank, at which the cross streets end; the river lies left of all avenues."""
 
     river: str
     setback_m: float = Field(default=90.0, ge=0, le=1000)
@@ -68,6 +71,15 @@ class BaseSpec(_Spec):
     residents: int = Field(ge=0)
     workers: int = Field(ge=0)
 
+    @field_validator("avenues", "cross_streets")
+    @classmethod
+    def _apart(cls, lines: tuple[Line, ...], info: ValidationInfo) -> tuple[Line, ...]:
+        sign, order = (1, "left to right, `at_m` rising") if info.field_name == "avenues" else (-1, "from the far end, `at_m` falling")
+        for one, other in pairwise(lines):
+            if sign * (other.at_m - one.at_m) < LEAST_APART_M:
+                raise ValueError(f"{one.at_m:g} then {other.at_m:g}: list them {order}, at least {LEAST_APART_M:g} m apart")
+        return lines
+
 
 class Frame:
     """Turns (along the axis, across it to the right) into (east, north), metres."""
@@ -83,6 +95,21 @@ class Frame:
     def along_across(self, xy: np.ndarray) -> np.ndarray:
         """Return (k, 2) points (along, across) of (east, north)."""
         return np.stack([xy[..., 0] * self.sin + xy[..., 1] * self.cos, xy[..., 0] * self.cos - xy[..., 1] * self.sin], axis=-1)
+
+
+def unknown(spec: BaseSpec, places: Sequence[Place]) -> list[tuple[tuple[Any, ...], str]]:
+    """Return what the stanza asks of the pack's places and they do not give: (path in the stanza, what)."""
+    by_id = {place.id: place for place in places}
+    named: list[tuple[tuple[Any, ...], str]] = [(("superblocks", i), id) for i, id in enumerate(spec.superblocks)]
+    if spec.embankment is not None:
+        named.append((("embankment", "river"), spec.embankment.river))
+    wrong = []
+    for path, id in named:
+        if id not in by_id:
+            wrong.append((path, nearest(id, by_id, what="place")))
+        elif len(by_id[id].shape) < 3:
+            wrong.append((path, f"place '{id}' is a point; an outline (Polygon) is needed"))
+    return wrong
 
 
 def streets(spec: BaseSpec, places: Sequence[Place]) -> tuple[Street, ...]:

@@ -56,6 +56,8 @@ def build(pack: str | Path, progress: Progress = lambda _: None) -> Report:
     or what was laid does not fit together.
     """
     city = City(pack)
+    if city.manifest.base is None and not city.manifest.build:
+        raise _problem(city, "nothing to build: the manifest has neither `base:` nor `build:`; the pack is used as it is")
     synths = _synths(city)
     report = Report()
     try:
@@ -105,6 +107,12 @@ def _base_files(city: City, work: Path, progress: Progress) -> list[str]:
         return []
     if manifest.streets is None or manifest.buildings is None:
         raise _problem(city, "base: name the files it makes: `streets: streets.geojson` and `buildings: buildings.geojson`", "base")
+    wrong = [
+        Problem(f"base.{path[0]}: {what}", str(city.file), city.locate(("base", *path)))
+        for path, what in schematic.unknown(manifest.base, city.places())
+    ]
+    if wrong:
+        raise InputError(wrong)
     progress("base")
     streets = schematic.streets(manifest.base, city.places())
     buildings = blocks.buildings(manifest.base, city.places(), streets)

@@ -170,6 +170,9 @@ def test_broken_places_are_named_by_file_and_line(pack: Path) -> None:
     (pack / "places.geojson").write_text(PLACES.replace('"Point"', '"Blob"'))
     with pytest.raises(InputError, match=r"places\.geojson: feature 1 stadium: a Blob where Point"):
         City(pack).places()
+    (pack / "places.geojson").write_text(PLACES.replace('"seats": 61443', '"footprint_m": [290]'))
+    with pytest.raises(InputError, match=r"feature 1 stadium: footprint_m \[290\]: two lengths in metres"):
+        City(pack).places()
 
 
 def test_the_digest_is_of_the_data_and_not_of_the_folder(pack: Path, tmp_path: Path) -> None:

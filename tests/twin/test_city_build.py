@@ -236,3 +236,26 @@ def test_info_names_every_network_that_cannot_be_read(pack: Path) -> None:
     with pytest.raises(InputError) as error:
         inventory.info(pack)
     assert [problem.line for problem in error.value.problems] == [8, 9]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  seed: 7", "  seed: 7\n  superblocks: [centre]", r"city\.yaml:15: base\.superblocks: no place 'centre'"),
+        ("  seed: 7", "  seed: 7\n  embankment: {river: rhine}", r"city\.yaml:15: base\.embankment: no place 'rhine'"),
+        ("{at_m: 280}", "{at_m: 20}", r"city\.yaml:16: base\.avenues: 0 then 20: list them left to right"),
+        ("{at_m: -260}", "{at_m: 260}", r"city\.yaml:17: base\.cross_streets: 0 then 260: list them from the far end"),
+        ("streets: streets.geojson\n", "", r"city\.yaml:12: base: name the files it makes"),
+    ],
+)
+def test_a_base_that_cannot_be_drawn_is_refused_with_its_line(pack: Path, old: str, new: str, said: str) -> None:
+    (pack / "city.yaml").write_text(CITY.replace(old, new))
+    with pytest.raises(InputError, match=said):
+        synthesis.build(pack)
+    assert list(contents(pack)) == ["city.yaml"]
+
+
+def test_a_pack_of_files_that_others_wrote_has_nothing_to_build(pack: Path) -> None:
+    (pack / "city.yaml").write_text("name: own\ncrs: EPSG:32632\ntimezone: Europe/Rome\nprovenance: surveyed\n")
+    with pytest.raises(InputError, match="nothing to build"):
+        synthesis.build(pack)
