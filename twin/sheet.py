@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from twin.model import Model
 
 _DTYPE = re.compile(r"bool|u?int(8|16|32|64)|float(32|64)")
+
+
+SHAPES_LIMIT_BYTES = 2**30
+"""The most that the shapes of one model may take when they are read."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ def read_sheet(folder: Path, name: str) -> ModelSheet:
     try:
         with storing(path, "cannot be read"):
             said = json.loads(path.read_text("utf-8"))
+            _refuse_a_bomb(path.with_suffix(".npz"))
             with np.load(path.with_suffix(".npz"), allow_pickle=False) as held:
                 elements = {one["name"]: _elements(one, held[f"{one['name']}.xy"], held[f"{one['name']}.rows"]) for one in said["elements"]}
         ports = {one["name"]: _port(one, elements) for one in said["ports"]}
@@ -127,8 +134,15 @@ def read_sheet(folder: Path, name: str) -> ModelSheet:
             notices=said["notices"],
             actions=said["actions"],
         )
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
+
+
+def _refuse_a_bomb(path: Path) -> None:
+    with zipfile.ZipFile(path) as held:
+        size = sum(one.file_size for one in held.infolist())
+    if size > SHAPES_LIMIT_BYTES:
+        raise ValueError(f"its shapes would take {size / 1e9:.1f} GB")
 
 
 def _elements(said: Mapping[str, Any], xy: np.ndarray, rows: np.ndarray) -> ElementSet:
