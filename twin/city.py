@@ -196,10 +196,15 @@ class City:
         """Return what is added to the coordinates of a model's files to be in the pack's metres."""
         return self.manifest.models[model].offset_m
 
+    @property
+    def frame(self) -> tuple[str, tuple[float, float]]:
+        """Return whose metres the pack is in: the EPSG code and the origin's easting and northing."""
+        return self.manifest.crs, self.manifest.origin_m
+
     @cached_property
     def _places(self) -> tuple[Place, ...]:
         path = self.path("places")
-        return geojson.places(path, self.manifest.crs, self.manifest.origin_m) if path else ()
+        return geojson.places(path, *self.frame) if path else ()
 
     def places(self) -> tuple[Place, ...]:
         """Return the places people know by name, in the pack's metres."""
@@ -212,8 +217,8 @@ class City:
 
     def base(self) -> Base:
         """Return the streets, buildings and places that networks are laid along."""
-        streets = geojson.streets(self._existing("streets"))
-        buildings = geojson.buildings(self._existing("buildings"))
+        streets = geojson.streets(self._existing("streets"), *self.frame)
+        buildings = geojson.buildings(self._existing("buildings"), *self.frame)
         seed = self.manifest.base.seed if self.manifest.base else 0
         return Base(self.manifest.name, self.manifest.crs, seed, crossings(streets), streets, buildings, self.places())
 

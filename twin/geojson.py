@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,36 +57,58 @@ def building_feature(building: Building) -> dict[str, Any]:
     }
 
 
-def streets(path: Path) -> tuple[Street, ...]:
-    """Read streets; InputError names every feature that is not one."""
-    return _read(path, _street)
+def streets(path: Path, crs: str, origin_m: Sequence[float]) -> tuple[Street, ...]:
+    """Read streets in metres of `crs` from the origin; InputError names every feature that is not one."""
+    return _read(path, _street, crs, origin_m)
 
 
-def buildings(path: Path) -> tuple[Building, ...]:
-    """Read buildings; InputError names every feature that is not one."""
-    return _read(path, _building)
+def buildings(path: Path, crs: str, origin_m: Sequence[float]) -> tuple[Building, ...]:
+    """Read buildings in metres of `crs` from the origin; InputError names every feature that is not one."""
+    return _read(path, _building, crs, origin_m)
 
 
 def places(path: Path, crs: str, origin_m: Sequence[float]) -> tuple[Place, ...]:
-    """Read places. Without a `twin` member coordinates are WGS 84 (RFC 7946) and are projected to `crs`."""
-    text = read_json(path)
-    local = isinstance(text, dict) and "twin" in text
-    found = list(_read(path, _place, text))
-    if not local and found:
-        _project(found, crs, origin_m)
-    return tuple(found)
+    """Read places in metres of `crs` from the origin; InputError names every feature that is not one."""
+    return _read(path, _place, crs, origin_m)
 
 
-def _project(found: list[Place], crs: str, origin_m: Sequence[float]) -> None:
-    """Replace WGS 84 longitudes and latitudes by metres of `crs` from the origin, in one call."""
+def _frame(text: Mapping[str, Any], crs: str, origin_m: Sequence[float]) -> tuple[bool, str]:
+    """Tell whether coordinates are the pack's metres already, and what is wrong with what the file says of them.
+
+    RFC 7946: coordinates without a word are WGS 84; the older member `crs` may only repeat that.
+    """
+    if "twin" in text:
+        said = text["twin"] if isinstance(text["twin"], dict) else {}
+        own, origin, ours = said.get("crs", crs), said.get("origin_m", list(origin_m)), list(origin_m)
+        if own == crs and origin == ours:
+            return True, ""
+        return True, f"coordinates are in {own} from {origin}, the city in {crs} from {ours}; convert them, or build the pack anew"
+    old = json.dumps(text.get("crs", "CRS84"))
+    if any(word in old for word in ("CRS84", "4326")):
+        return False, ""
+    mind = "convert the file, and mind that Chinese web maps are in GCJ-02, 300 to 700 m off"
+    return False, f"its member `crs` says {old}; GeoJSON is in WGS 84 (RFC 7946): {mind}"
+
+
+def _projected(found: list[Any], crs: str, origin_m: Sequence[float]) -> list[Any]:
+    """Return the things with WGS 84 degrees replaced by metres of `crs` from the origin; ValueError says what is wrong."""
     import pyproj
 
-    lonlat = np.concatenate([place.shape for place in found])
-    moved = np.stack(pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(*lonlat.T), axis=-1)
-    moved = np.round(moved - np.asarray(origin_m), 2)
-    ends = np.cumsum([len(place.shape) for place in found])
-    for i, shape in enumerate(np.split(moved, ends[:-1])):
-        found[i] = Place(found[i].id, found[i].kind, found[i].name, shape, found[i].properties)
+    lonlat = np.concatenate([one.shape for one in found])
+    if np.abs(lonlat).max(initial=0.0) > 180.0 or np.abs(lonlat[:, 1]).max(initial=0.0) > 90.0:
+        raise ValueError('coordinates beyond 180 degrees; metres of the pack need a member "twin": {"crs": ..., "origin_m": ...}')
+    try:
+        target = pyproj.CRS(crs)
+    except pyproj.exceptions.CRSError:
+        raise ValueError(f"{crs} (the city's crs) is no known EPSG code; write for example EPSG:4549") from None
+    if not target.is_projected or target.axis_info[0].unit_conversion_factor != 1.0:
+        raise ValueError(f"{crs} (the city's crs, {target.name}) is not in metres; write a projected CRS such as EPSG:4549")
+    moved = np.stack(pyproj.Transformer.from_crs("EPSG:4326", target, always_xy=True).transform(*lonlat.T), axis=-1)
+    if not np.isfinite(moved).all():
+        raise ValueError(f"a coordinate lies outside the world of {crs}, the city's crs")
+    ends = np.cumsum([len(one.shape) for one in found])
+    shapes = np.split(np.round(moved - np.asarray(origin_m), 2), ends[:-1])
+    return [replace(one, shape=shape) for one, shape in zip(found, shapes, strict=True)]
 
 
 def read_json(path: Path) -> Any:
@@ -106,11 +129,13 @@ def _refused(word: str) -> None:
     raise ValueError(f"'{word}' is not a number of JSON")
 
 
-def _read(path: Path, make: Any, text: Any = None) -> tuple[Any, ...]:
-    text = read_json(path) if text is None else text
+def _read(path: Path, make: Any, crs: str, origin_m: Sequence[float]) -> tuple[Any, ...]:
+    text = read_json(path)
     if not isinstance(text, dict) or not isinstance(text.get("features"), list):
         raise InputError(Problem("no GeoJSON FeatureCollection: `features` is missing", str(path)))
-    found, wrong, seen = [], [], set()
+    local, unlike = _frame(text, crs, origin_m)
+    found, seen = [], set()
+    wrong = [Problem(unlike, str(path))] if unlike else []
     for number, feature in enumerate(text["features"], 1):
         id = feature.get("id", "") if isinstance(feature, dict) else ""
         try:
@@ -125,7 +150,12 @@ def _read(path: Path, make: Any, text: Any = None) -> tuple[Any, ...]:
         seen.add(id)
     if wrong:
         raise InputError(wrong)
-    return tuple(found)
+    if local or not found:
+        return tuple(found)
+    try:
+        return tuple(_projected(found, crs, origin_m))
+    except ValueError as error:
+        raise InputError(Problem(str(error), str(path))) from None
 
 
 def _street(id: str, properties: Mapping[str, Any], geometry: Mapping[str, Any]) -> Street:

@@ -116,8 +116,8 @@ def _base_files(city: City, work: Path, progress: Progress) -> list[str]:
     progress("base")
     streets = schematic.streets(manifest.base, city.places())
     buildings = blocks.buildings(manifest.base, city.places(), streets)
-    geojson.write(_made(work, manifest.streets), map(geojson.street_feature, streets), manifest.crs, manifest.origin_m)
-    geojson.write(_made(work, manifest.buildings), map(geojson.building_feature, buildings), manifest.crs, manifest.origin_m)
+    geojson.write(_made(work, manifest.streets), map(geojson.street_feature, streets), *city.frame)
+    geojson.write(_made(work, manifest.buildings), map(geojson.building_feature, buildings), *city.frame)
     return [manifest.streets, manifest.buildings]
 
 
@@ -132,8 +132,8 @@ def _read_base(city: City, work: Path) -> Base:
     if city.manifest.base is None:
         return city.base()
     manifest = city.manifest
-    streets = geojson.streets(work / str(manifest.streets))
-    buildings = geojson.buildings(work / str(manifest.buildings))
+    streets = geojson.streets(work / str(manifest.streets), *city.frame)
+    buildings = geojson.buildings(work / str(manifest.buildings), *city.frame)
     return Base(
         manifest.name, manifest.crs, manifest.base.seed if manifest.base else 0, crossings(streets), streets, buildings, city.places()
     )

@@ -191,5 +191,5 @@ def test_streets_and_buildings_are_rebuilt_to_the_byte(tmp_path: Path) -> None:
     made = {"streets": map(geojson.street_feature, streets)}
     made["buildings"] = map(geojson.building_feature, blocks.buildings(manifest.base, city.places(), streets))
     for name, features in made.items():
-        geojson.write(tmp_path / f"{name}.geojson", features, manifest.crs, manifest.origin_m)
+        geojson.write(tmp_path / f"{name}.geojson", features, *city.frame)
         assert (tmp_path / f"{name}.geojson").read_bytes() == (HEXI / f"{name}.geojson").read_bytes()

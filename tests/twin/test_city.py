@@ -205,3 +205,32 @@ def test_a_thousand_places_are_projected_within_half_a_second(pack: Path) -> Non
     start = time.perf_counter()
     assert len(City(pack).places()) == 1000
     assert time.perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"features"', '"twin": {"crs": "EPSG:32650"}, "features"', "coordinates are in EPSG:32650"),
+        (
+            '"features"',
+            '"twin": {"crs": "EPSG:4549", "origin_m": [0, 0]}, "features"',
+            r"from \[0, 0\], the city in EPSG:4549 from \[378000",
+        ),
+        ('"features"', '"crs": {"properties": {"name": "EPSG:4549"}}, "features"', "its member `crs` says .* GCJ-02"),
+        ("[118.7178, 32.0075]", "[378846, 3543402]", 'beyond 180 degrees; metres of the pack need a member "twin"'),
+    ],
+)
+def test_coordinates_in_another_system_than_they_say_are_refused(pack: Path, old: str, new: str, said: str) -> None:
+    (pack / "places.geojson").write_text(PLACES.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        City(pack).places()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [("EPSG:4610", "is not in metres"), ("EPSG:2263", "is not in metres"), ("EPSG:99999", "no known EPSG code")]
+)
+def test_a_crs_that_is_not_in_metres_is_refused_when_it_is_needed(pack: Path, code: str, said: str) -> None:
+    # EPSG:4610 is Xian 1980 in degrees, EPSG:2263 New York in US feet
+    (pack / "city.yaml").write_text(GOOD.replace("EPSG:4549", code), encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        City(pack).places()
