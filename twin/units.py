@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+_UNIT = re.compile(r"(?:1|%|[A-Za-zµ°]+[0-9]?)(?:[ /*](?:[A-Za-zµ°]+[0-9]?)){0,4}")
+"""What a unit may be spelled like: `m3/s`, `1/m2`, `kW h`; no expression of a stranger reaches pint."""
 _SI_FIRST = {"%": "percent", "people": "1", "vehicles": "1"}
 
 
@@ -27,11 +29,13 @@ def factor(source: str, target: str) -> float:
     """Return what a value in `source` is multiplied by to be in `target`; ValueError if unlike."""
     if source == target:
         return 1.0
+    if not _UNIT.fullmatch(source):
+        raise ValueError(f"{source} is no unit")
     import pint
 
     try:
         return float(registry().Quantity(1.0, _spelled(source)).to(_spelled(target)).magnitude)
-    except (pint.errors.PintError, AttributeError) as error:
+    except (pint.errors.PintError, AttributeError, AssertionError, ValueError, TypeError) as error:
         raise ValueError(f"{source} cannot be converted to {target}") from error
 
 
