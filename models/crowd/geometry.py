@@ -18,6 +18,9 @@ Ints = NDArray[np.int64]
 REACH_M = 2.6
 """How far a walker looks along its way for others (m); walls are listed per cell up to this distance."""
 
+_PIECE_M = 20.0
+"""Long walls are binned in pieces of this length (m): the box round a slanting one holds mostly cells far from it."""
+
 CACHE: dict[str, bool] = {"cache": True, "fastmath": False, "nogil": True}
 """How every compiled function is built: kept on disk, with IEEE arithmetic in the order written."""
 
@@ -36,6 +39,8 @@ class Segments(NamedTuple):
     cell_m: float
     nx: int
     ny: int
+    most: int
+    """the length of the longest list"""
 
 
 class Raster(NamedTuple):
@@ -126,13 +131,22 @@ def bin_segments(ends_m: Floats, bounds_m: tuple[float, float, float, float], *,
     x0, y0, x1, y1 = bounds_m
     nx, ny = max(int(np.ceil((x1 - x0) / cell_m)), 1), max(int(np.ceil((y1 - y0) / cell_m)), 1)
     ends_m = np.ascontiguousarray(ends_m, dtype=np.float64).reshape(-1, 4)
-    pairs = [_cells_near(w, x0, y0, cell_m, nx, ny, reach_m) for w in ends_m]
+    pieces = np.maximum(np.ceil(np.hypot(ends_m[:, 2] - ends_m[:, 0], ends_m[:, 3] - ends_m[:, 1]) / _PIECE_M), 1).astype(np.int64)
+    whose = np.repeat(np.arange(len(ends_m)), pieces)
+    part = np.arange(len(whose)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    a, b, many = ends_m[whose, :2], ends_m[whose, 2:], pieces[whose]
+    pairs = [
+        _cells_near(w, x0, y0, cell_m, nx, ny, reach_m)
+        for w in np.hstack([a + (b - a) * (part / many)[:, None], a + (b - a) * ((part + 1) / many)[:, None]])
+    ]
     cells = np.concatenate([*pairs, np.empty(0, np.int64)])
-    owner = np.repeat(np.arange(len(pairs)), [p.size for p in pairs])
-    order = np.lexsort((owner, cells))
+    owner = np.repeat(whose, [p.size for p in pairs])
+    both = np.unique(cells * max(len(ends_m), 1) + owner)
+    cells, owner = np.divmod(both, max(len(ends_m), 1))
     start = np.zeros(nx * ny + 1, np.int32)
     np.cumsum(np.bincount(cells, minlength=nx * ny), out=start[1:])
-    return Segments(ends_m, start, owner[order].astype(np.int32), float(x0), float(y0), float(cell_m), nx, ny)
+    most = int(np.diff(start).max())
+    return Segments(ends_m, start, owner.astype(np.int32), float(x0), float(y0), float(cell_m), nx, ny, most)
 
 
 def _cells_near(w: Floats, x0: float, y0: float, cell_m: float, nx: int, ny: int, reach_m: float) -> Ints:

@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.crowd.geometry import Floats, Ground, bin_segments
-from models.crowd.motion import ARRIVED, WAITING, WALKING, Doors, Law, People, Ways, advance
+from models.crowd.motion import ARRIVED, WAITING, WALKING, Doors, People, advance
 from models.crowd.routing import Fields
+from models.crowd.steering import Law, Ways
 
 MAX_DT_S = 0.1
 """The longest sub-step (s): the verification cases pass at it, and longer ones are refused."""
@@ -58,7 +59,7 @@ class Manner:
     Tordeux, Chraibi, Seyfried (2016), doi 10.1007/978-3-319-33482-0_29.
     """
 
-    time_gap_s: float = 1.06
+    time_gap_s: float = 0.66
     strength_neighbor: float = 8.0
     range_neighbor_m: float = 0.1
     strength_geometry: float = 5.0
@@ -111,6 +112,7 @@ class Walkers:
         )
         self.speed_factor = np.ones(len(ground.areas))
         self._doors = bin_segments(self.gates.segments, ground.bounds_m, cell_m=5.0, reach_m=1.0)
+        self.tick = 0
         self._take(np.empty(0, WALKER))
 
     def _take(self, records: NDArray[Any]) -> None:
@@ -194,11 +196,13 @@ class Walkers:
         """
         if not 0 < dt_s <= MAX_DT_S:
             raise ValueError(f"a sub-step of {dt_s:g} s; the model is verified up to {MAX_DT_S:g} s")
-        if len(self) == 0 or n <= 0:
+        if len(self) == 0 and not len(self.gates):
+            self.tick += n
             return np.empty(0, ARRIVAL)
         self.arrived_step[:] = -1
         advance(
             People(
+                self.id,
                 self.x_m,
                 self.y_m,
                 self.heading,
@@ -217,7 +221,9 @@ class Walkers:
             np.append(self.speed_factor, 1.0),
             float(dt_s),
             int(n),
+            self.tick,
         )
+        self.tick += int(n)
         return self._arrivals(dt_s)
 
     def _arrivals(self, dt_s: float) -> NDArray[Any]:
@@ -268,13 +274,14 @@ class Walkers:
         """Return everything that decides the future, as copies: walkers, gates' credit, capacity and counts, factors."""
         held = {name: getattr(self, name).copy() for name in ("state", "heading", "speed_m_per_s")}
         gates = {f"gate_{k}": getattr(self.gates, k).copy() for k in ("capacity_per_s", "credit", "passed")}
-        return {"records": self.records(), "speed_factor": self.speed_factor.copy(), **held, **gates}
+        return {"records": self.records(), "tick": np.array(self.tick), "speed_factor": self.speed_factor.copy(), **held, **gates}
 
     def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
         """Put back what `snapshot` returned (fields and ground are the caller's)."""
         self._take(saved["records"])
         for name in ("state", "heading", "speed_m_per_s"):
             setattr(self, name, saved[name].copy())
+        self.tick = int(saved["tick"])
         self.speed_factor[:] = saved["speed_factor"]
         for name in ("capacity_per_s", "credit", "passed"):
             getattr(self.gates, name)[:] = saved[f"gate_{name}"]

@@ -10,18 +10,32 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from models.crowd.geometry import CACHE, Floats, Ints, Raster, Segments, bin_of, crosses, hidden, nearest_on
-
-BIN_M = 1.2
-"""Side of the cells in which neighbours are looked up (m)."""
+from models.crowd.geometry import CACHE, Floats, Ints, Raster, Segments, bin_of, crosses
+from models.crowd.steering import BIN_M, FADE, Law, Ways, clip, others_near, pull, push, space_ahead, walls_near
 
 WALKING, WAITING, ARRIVED = 0, 1, 2
 """What a walker does: on the way; standing at its destination; gone at its destination."""
+
+MOST_NEAR = 256
+"""How many others one walker can have in sight; a disc of 2.5 m at 8 people/m2 holds 157."""
+
+TURN_S = 1.0
+"""How long somebody who is stuck keeps pressing or giving way (s)."""
+
+STUCK = 0.05
+"""Below this part of the desired speed a walker counts as stuck."""
+
+YIELD = 0.25
+"""The least part of the repulsion by others and by walls that somebody who is stuck still feels."""
+
+SLIM = 0.85
+"""The least part of its width that somebody who is stuck needs to pass another (turned shoulders)."""
 
 
 class People(NamedTuple):
     """Views of the walkers' arrays, sorted by id; (n,) each unless said otherwise."""
 
+    id: Ints
     x_m: Floats
     y_m: Floats
     heading: Floats
@@ -34,14 +48,6 @@ class People(NamedTuple):
     arrived_step: NDArray[np.int32]
 
 
-class Ways(NamedTuple):
-    """Routing fields: (fields, cells) metres, (fields, cells, 2) directions, and whether arriving ends the walk."""
-
-    far_m: NDArray[np.float32]
-    way: NDArray[np.int8]
-    absorbs: NDArray[np.bool_]
-
-
 class Doors(NamedTuple):
     """Gates by cell, what each may let through (people/s), its unspent credit and its count to the left and right."""
 
@@ -51,57 +57,13 @@ class Doors(NamedTuple):
     passed: Ints
 
 
-class Law(NamedTuple):
-    """Parameters of the collision-free speed model, as named by JuPedSim's `CollisionFreeSpeedModelV2`."""
-
-    time_gap_s: float
-    strength_neighbor: float
-    range_neighbor_m: float
-    strength_geometry: float
-    range_geometry_m: float
-
-
 @njit(**CACHE)  # type: ignore[untyped-decorator]
-def _pull(raster: Raster, way: NDArray[np.int8], walls: Segments, first: int, last: int, x: float, y: float) -> tuple[float, float]:
-    """Return the way to go from a point: bilinear over the four nearest cells it sees, else towards a cell it sees."""
-    ny, nx = raster.cell.shape
-    u, v = (x - raster.x0_m) / raster.cell_m - 0.5, (y - raster.y0_m) / raster.cell_m - 0.5
-    j0, i0 = int(np.floor(u)), int(np.floor(v))
-    ex = ey = 0.0
-    seen = False
-    for i in range(i0, i0 + 2):
-        for j in range(j0, j0 + 2):
-            if i < 0 or j < 0 or i >= ny or j >= nx or raster.cell[i, j] < 0:
-                continue
-            if first < last and hidden(
-                walls, first, last, x, y, raster.x0_m + (j + 0.5) * raster.cell_m, raster.y0_m + (i + 0.5) * raster.cell_m
-            ):
-                continue
-            weight = (1.0 - abs(u - j)) * (1.0 - abs(v - i))
-            here = raster.cell[i, j]
-            ex += weight * way[here, 0]
-            ey += weight * way[here, 1]
-            seen = True
-    if not seen:
-        ex, ey = _rescue(raster, walls, first, last, x, y, i0, j0)
-    norm = np.hypot(ex, ey)
-    return (0.0, 0.0) if norm < 1e-6 else (ex / norm, ey / norm)
-
-
-@njit(**CACHE)  # type: ignore[untyped-decorator]
-def _rescue(raster: Raster, walls: Segments, first: int, last: int, x: float, y: float, i0: int, j0: int) -> tuple[float, float]:
-    """Return the vector to the nearest centre in sight within two cells; zero where there is none."""
-    ny, nx = raster.cell.shape
-    best, ex, ey = np.inf, 0.0, 0.0
-    for i in range(max(i0 - 1, 0), min(i0 + 3, ny)):
-        for j in range(max(j0 - 1, 0), min(j0 + 3, nx)):
-            if raster.cell[i, j] < 0:
-                continue
-            cx, cy = raster.x0_m + (j + 0.5) * raster.cell_m, raster.y0_m + (i + 0.5) * raster.cell_m
-            d = np.hypot(cx - x, cy - y)
-            if d < best and not hidden(walls, first, last, x, y, cx, cy):
-                best, ex, ey = d, cx - x, cy - y
-    return ex, ey
+def _draw(who: int, turn: int) -> float:
+    """Return a number in [0, 1) that `who` draws in this `turn`, the same on every machine (splitmix64)."""
+    z = np.uint64(who) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(turn) * np.uint64(0xD1B54A32D192ED03)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return float((z ^ (z >> np.uint64(31))) >> np.uint64(11)) / 9007199254740992.0
 
 
 @njit(**CACHE)  # type: ignore[untyped-decorator]
@@ -123,26 +85,6 @@ def _bins(x_m: Floats, y_m: Floats, state: NDArray[np.int8], side: int) -> tuple
             order[free[key[i]]] = i
             free[key[i]] += 1
     return start, order
-
-
-@njit(**CACHE)  # type: ignore[untyped-decorator]
-def _clip(walls: Segments, first: int, last: int, x: float, y: float, dx: float, dy: float, radius: float) -> tuple[float, float]:
-    """Slide the move (dx, dy) along the walls so that the body keeps its radius off them; no move if one would be crossed."""
-    for _ in range(2):
-        for n in range(first, last):
-            w = walls.ends_m[walls.listed[n]]
-            px, py = nearest_on(w, x + dx, y + dy)
-            gap = np.hypot(x + dx - px, y + dy - py)
-            if gap >= radius:
-                continue
-            ox, oy = nearest_on(w, x, y)
-            keep = min(np.hypot(x - ox, y - oy), radius)
-            if 0.0 < gap < keep:
-                dx += (x + dx - px) / gap * (keep - gap)
-                dy += (y + dy - py) / gap * (keep - gap)
-    if hidden(walls, first, last, x, y, x + dx, y + dy):
-        return 0.0, 0.0
-    return dx, dy
 
 
 @njit(**CACHE)  # type: ignore[untyped-decorator]
@@ -168,29 +110,27 @@ def _through(doors: Doors, x: float, y: float, dx: float, dy: float) -> bool:
 
 @njit(**CACHE)  # type: ignore[untyped-decorator]
 def advance(
-    people: People, raster: Raster, walls: Segments, ways: Ways, doors: Doors, law: Law, factor: Floats, dt_s: float, steps: int
+    people: People, raster: Raster, walls: Segments, ways: Ways, doors: Doors, law: Law, factor: Floats, dt_s: float, steps: int, tick: int
 ) -> None:
     """Move everybody `steps` sub-steps of `dt_s`, all at once from the old positions each time.
 
     Direction and speed are those of Tordeux, Chraibi, Seyfried (2016), "Collision-free speed model for
     pedestrian dynamics", doi 10.1007/978-3-319-33482-0_29, with the wall repulsion of JuPedSim. `factor[k]`
-    multiplies the desired speed in area k (the last entry: outside every area).
+    multiplies the desired speed in area k (the last entry: outside every area). `tick` counts sub-steps since the start.
     """
     n = people.x_m.size
-    side = 16
+    side = 32
     while side * side < 4 * n:
         side *= 2
     move = np.zeros((n, 2))
-    rmax = 0.0
-    for i in range(n):
-        rmax = max(rmax, people.radius_m[i])
+    rmax = np.max(people.radius_m) if n else 0.0
     for step in range(steps):
         start, order = _bins(people.x_m, people.y_m, people.state, side)
         body = np.empty((order.size, 3))
         for k in range(order.size):
             i = order[k]
             body[k, 0], body[k, 1], body[k, 2] = people.x_m[i], people.y_m[i], people.radius_m[i]
-        _decide(people, raster, walls, ways, law, factor, dt_s, side, start, order, body, rmax, move)
+        _decide(people, raster, walls, ways, law, factor, dt_s, side, start, order, body, rmax, move, int((tick + step) * dt_s / TURN_S))
         for gate in range(doors.credit.size):
             doors.credit[gate] = min(doors.credit[gate] + doors.capacity_per_s[gate] * dt_s, 1.0 + doors.capacity_per_s[gate] * dt_s)
         _commit(people, raster, ways, doors, dt_s, move, step)
@@ -211,83 +151,40 @@ def _decide(
     body: Floats,
     rmax: float,
     move: Floats,
+    turn: int,
 ) -> None:
-    """Write the move of everybody who walks, from the positions in `body` (sorted by cell)."""
+    """Write the move of everybody who walks, from the positions in `body` (sorted by cell).
+
+    Who is stuck presses in some turns and gives way in others, so that arches before doors break up as they do in life.
+    """
     ny, nx = raster.cell.shape
-    near = np.empty((512, 4))
+    near, wall = np.empty((MOST_NEAR, 4)), np.empty((walls.most, 7))
+    gap_s, push_m = law.time_gap_s, FADE * law.range_neighbor_m
     for k in range(order.size):
         i = order[k]
         move[i, 0] = move[i, 1] = 0.0
         if people.state[i] != WALKING:
             continue
         x, y, r = body[k, 0], body[k, 1], body[k, 2]
-        at = bin_of(walls, x, y)
-        first, last = walls.start[at], walls.start[at + 1]
         row, column = int((y - raster.y0_m) / raster.cell_m), int((x - raster.x0_m) / raster.cell_m)
-        label = raster.area[min(max(row, 0), ny - 1), min(max(column, 0), nx - 1)]
-        v0 = people.desired_m_per_s[i] * factor[label]
-        ex, ey = _pull(raster, ways.way[people.field[i]], walls, first, last, x, y)
-        ahead_m = v0 * law.time_gap_s + r + rmax
-        push_m = r + rmax + 8.0 * law.range_neighbor_m
-        look = max(ahead_m, push_m)
-        found = _look(x, y, k, side, start, body, look * look, near)
-        for m in range(found):
-            dx, dy, d, body_m = near[m, 0], near[m, 1], near[m, 2], near[m, 3]
-            if d < body_m + 8.0 * law.range_neighbor_m:
-                if first < last and hidden(walls, first, last, x, y, x + dx, y + dy):
-                    near[m, 3] = -1.0
-                    continue
-                push = law.strength_neighbor * np.exp((body_m - d) / law.range_neighbor_m)
-                ex -= push * dx / d
-                ey -= push * dy / d
-        for m in range(first, last):
-            px, py = nearest_on(walls.ends_m[walls.listed[m]], x, y)
-            d = np.hypot(px - x, py - y)
-            if 1e-9 < d < r + 12.0 * law.range_geometry_m:
-                push = law.strength_geometry * np.exp((r - d) / law.range_geometry_m)
-                ex -= push * (px - x) / d
-                ey -= push * (py - y) / d
-        norm = np.hypot(ex, ey)
+        v0 = people.desired_m_per_s[i] * factor[raster.area[min(max(row, 0), ny - 1), min(max(column, 0), nx - 1)]]
+        look = r + rmax + max(v0 * gap_s, push_m)
+        count = walls_near(walls, x, y, max(look, 1.5 * raster.cell_m), wall)
+        found = others_near(x, y, k, side, start, body, look, near)
+        ex, ey = pull(raster, ways, people.field[i], wall, count, x, y)
+        px, py = push(law, near, found, wall, count, x, y, r)
+        calm = slim = 1.0
+        if people.speed_m_per_s[i] < STUCK * v0:
+            part = _draw(people.id[i], turn)
+            calm, slim = YIELD + (1.0 - YIELD) * part, SLIM + (1.0 - SLIM) * part
+        ex, ey = ex + calm * px, ey + calm * py
+        norm = np.sqrt(ex * ex + ey * ey)
         if norm > 1e-9:
             people.heading[i, 0], people.heading[i, 1] = ex / norm, ey / norm
         ex, ey = people.heading[i, 0], people.heading[i, 1]
-        space = v0 * law.time_gap_s
-        for m in range(found):
-            dx, dy, d, body_m = near[m, 0], near[m, 1], near[m, 2], near[m, 3]
-            if body_m > 0.0 and d - body_m < space and dx * ex + dy * ey >= 0.0 and abs(dy * ex - dx * ey) <= body_m:
-                if d >= body_m + 8.0 * law.range_neighbor_m and first < last and hidden(walls, first, last, x, y, x + dx, y + dy):
-                    continue
-                space = d - body_m
-        step_m = max(space, 0.0) / law.time_gap_s * dt_s
-        if step_m > 0.0 and (ex != 0.0 or ey != 0.0):
-            dx, dy = step_m * ex, step_m * ey
-            if first < last:
-                dx, dy = _clip(walls, first, last, x, y, dx, dy, r)
-            move[i, 0], move[i, 1] = dx, dy
-
-
-@njit(**CACHE)  # type: ignore[untyped-decorator]
-def _look(x: float, y: float, k: int, side: int, start: NDArray[np.int32], body: Floats, look2: float, near: Floats) -> int:
-    """List those within sight of `k` as (dx, dy, distance, sum of radii) in `near`; return how many."""
-    row, column = int(np.floor(y / BIN_M)), int(np.floor(x / BIN_M))
-    span = int(np.sqrt(look2) / BIN_M) + 1
-    found = 0
-    for i in range(row - span, row + span + 1):
-        base = (i & (side - 1)) * side
-        low, high = (column - span) & (side - 1), (column + span) & (side - 1)
-        for part in range(1 if low <= high else 2):
-            a = start[base + (low if part == 0 else 0)]
-            b = start[base + (high if low <= high or part == 1 else side - 1) + 1]
-            for m in range(a, b):
-                dx, dy = body[m, 0] - x, body[m, 1] - y
-                d2 = dx * dx + dy * dy
-                if d2 >= look2 or m == k or found >= near.shape[0]:
-                    continue
-                if d2 < 1e-12:  # two in one spot part along x, by their order
-                    dx, dy, d2 = (1e-6 if m > k else -1e-6), 0.0, 1e-12
-                near[found, 0], near[found, 1], near[found, 2], near[found, 3] = dx, dy, np.sqrt(d2), body[k, 2] + body[m, 2]
-                found += 1
-    return found
+        step_m = space_ahead(near, found, wall, count, x, y, ex, ey, slim, v0 * gap_s) / gap_s * dt_s
+        if step_m > 0.0:
+            move[i, 0], move[i, 1] = clip(wall, count, x, y, step_m * ex, step_m * ey, r)
 
 
 @njit(**CACHE)  # type: ignore[untyped-decorator]
