@@ -80,8 +80,15 @@ class Project:
     def _code(self, function: str, *arguments: Any) -> int:
         code = int(getattr(self._library, f"EN_{function}")(self._pointer, *arguments))
         if code > 100:
-            raise EngineError(f"Error {code}: {en.geterror(code)}")
+            text = ctypes.create_string_buffer(256)
+            self._library.EN_geterror(code, text, 255)
+            raise EngineError(text.value.decode(errors="replace"))
         return code
+
+    def _enabled(self, what: str, index: int) -> bool:
+        on = ctypes.c_int()
+        self._code(f"get{what}enabled", index, ctypes.byref(on))
+        return bool(on.value)
 
     def split(self, pipe: str, number: int) -> None:
         """Cut `pipe` at its middle (solver closed): the pipe keeps its first half, `~b<number>` is the second, `~m<number>` the node."""
@@ -155,7 +162,7 @@ class Project:
 
     def skip_to(self, t_s: int) -> None:
         """Bring a freshly started project to second `t_s` without solving: nothing flows, no rule fires."""
-        rules = [i for i in range(1, self.call("getcount", en.RULECOUNT) + 1) if self.call("getruleenabled", i)]
+        rules = [i for i in range(1, self.call("getcount", en.RULECOUNT) + 1) if self._enabled("rule", i)]
         for i in rules:
             self.call("setruleenabled", i, 0)
         while self.time_s() < t_s:
@@ -201,7 +208,7 @@ class Project:
     def controls_of(self, link: int) -> list[int]:
         """Return the simple controls that are enabled and act on `link`."""
         every = range(1, self.call("getcount", en.CONTROLCOUNT) + 1)
-        return [i for i in every if self.call("getcontrol", i)[1] == link and self.call("getcontrolenabled", i)]
+        return [i for i in every if self.call("getcontrol", i)[1] == link and self._enabled("control", i)]
 
     def enable(self, controls: list[int], *, on: bool) -> None:
         """Switch simple controls on or off."""

@@ -184,22 +184,19 @@ class Water(Model):
         """Return the commands that bring the engine to what inputs and states ask for."""
         session = self.session
         shut = {name for names in self._isolations.values() for name in names}
-        shut |= {name for name, s in zip(self.elements["pipe"].ids, self.is_shut, strict=True) if s}
-        shut |= {name for name, s in zip(self.elements["valve"].ids, self.valve_shut, strict=True) if s}
         off = ~self.pump_powered | self.pump_stopped_by_hand
-        shut |= {name for name, s in zip(self.elements["pump"].ids, off, strict=True) if s}
+        for at, mask in (("pipe", self.is_shut), ("valve", self.valve_shut), ("pump", off)):
+            shut.update(self.elements[at].ids[i] for i in np.flatnonzero(mask))
         commands: list[Command] = [("hold", name) for name in sorted(shut - set(session.held))]
         commands += [("free", name) for name in sorted(set(session.held) - shut)]
         asked = self.demand_factor * self.asked_factor
-        applied = np.ones(len(asked))
-        for junction, factor in session.factors.items():
-            applied[junction] = factor
-        moved = np.flatnonzero(asked != applied)
+        moved = np.flatnonzero(asked != session.factors)
         if moved.size:
             commands.append(("demand", [(int(i), float(asked[i])) for i in moved]))
-        for i, name in enumerate(self.elements["pipe"].ids):
-            if self.hole_m2[i] != session.holes.get(name, 0.0):
-                commands.append(("hole", name, float(self.hole_m2[i])))
+        holes = {self.elements["pipe"].ids[i]: float(self.hole_m2[i]) for i in np.flatnonzero(self.hole_m2)}
+        for pipe in sorted(holes.keys() | session.holes.keys()):
+            if holes.get(pipe, 0.0) != session.holes.get(pipe, 0.0):
+                commands.append(("hole", pipe, holes.get(pipe, 0.0)))
         return commands
 
     def _write(self) -> None:
@@ -276,9 +273,7 @@ class Water(Model):
     # -- actions ------------------------------------------------------------------------------------------------------
 
     @action
-    def burst(
-        self, pipe: Pipe, area_m2: Annotated[float, Field(gt=0)], coefficient: Annotated[float, Field(gt=0, le=1)] = 0.6
-    ) -> None:
+    def burst(self, pipe: Pipe, area_m2: Annotated[float, Field(gt=0)], coefficient: Annotated[float, Field(gt=0, le=1)] = 0.6) -> None:
         """Open a hole of `area_m2` at the middle of `pipe`: Q = coefficient x area x sqrt(2 g h), at most both ends of a full break.
 
         Orifice as an emitter of exponent 1/2 (EPANET 2.2 manual, ch. 3.1); coefficient 0.6 for a sharp edge.

@@ -98,7 +98,9 @@ class WaterNetwork:
             for name, (ids, first) in at.items()
         }
         for name, links in (("pipe", self.pipes), ("pump", self.pumps), ("valve", self.valves)):
-            sets[name] = ElementSet(links.ids, [self._line(name, *ends) for name, ends in zip(links.ids, links.ends, strict=True)], label=f"{name}s")
+            sets[name] = ElementSet(
+                links.ids, [self._line(name, *ends) for name, ends in zip(links.ids, links.ends, strict=True)], label=f"{name}s"
+            )
         return sets
 
     def _line(self, link: str, start: int, end: int) -> np.ndarray:
@@ -201,7 +203,17 @@ def read_network(file: Path, valves: Path | None = None, offset_m: tuple[float, 
         raise InputError(sorted(reader.problems, key=lambda p: (p.file, p.line)))
     ids = {name: tuple(row.words[0] for row in reader.rows[name]) for name in ("JUNCTIONS", "TANKS", "RESERVOIRS")}
     return WaterNetwork(
-        Path(file), ids["JUNCTIONS"], ids["TANKS"], ids["RESERVOIRS"], xy, parts["PIPES"], parts["PUMPS"], parts["VALVES"], vertices, units, crew
+        Path(file),
+        ids["JUNCTIONS"],
+        ids["TANKS"],
+        ids["RESERVOIRS"],
+        xy,
+        parts["PIPES"],
+        parts["PUMPS"],
+        parts["VALVES"],
+        vertices,
+        units,
+        crew,
     )
 
 
@@ -241,7 +253,12 @@ def _references(reader: _Reader, nodes: dict[str, int], links: dict[str, int]) -
                     reader.wrong(f"{kind} '{row.words[0]}': {nearest(end, nodes, what='node')}", row.line)
     patterns = {row.words[0] for row in reader.rows["PATTERNS"]}
     curves = {row.words[0] for row in reader.rows["CURVES"]}
-    places = (("JUNCTIONS", 3, patterns, "pattern"), ("RESERVOIRS", 2, patterns, "pattern"), ("DEMANDS", 2, patterns, "pattern"), ("TANKS", 7, curves, "curve"))
+    places = (
+        ("JUNCTIONS", 3, patterns, "pattern"),
+        ("RESERVOIRS", 2, patterns, "pattern"),
+        ("DEMANDS", 2, patterns, "pattern"),
+        ("TANKS", 7, curves, "curve"),
+    )
     for section, place, known, what in places:
         for row in reader.rows[section]:
             name = row.words[place] if len(row.words) > place else "*"
@@ -287,7 +304,9 @@ def _numbers(reader: _Reader) -> None:
     for row in reader.rows["RESERVOIRS"]:
         reader.number(row, 1, "head")
     for row in reader.rows["TANKS"]:
-        _, start, low, high = (reader.number(row, place, what) for place, what in enumerate(("elevation", "initial level", "lowest level", "highest level"), 1))
+        _, start, low, high = (
+            reader.number(row, place, what) for place, what in enumerate(("elevation", "initial level", "lowest level", "highest level"), 1)
+        )
         reader.number(row, 5, "diameter", above=-1e-12)
         if not low <= start <= high:
             reader.wrong(f"tank '{row.words[0]}' starts at {start:g}, outside its levels {low:g} to {high:g}", row.line)

@@ -116,7 +116,7 @@ class Session:
         p.start()
         self._measure()
         self.held: dict[str, Held] = {}
-        self.factors: dict[int, float] = {}
+        self.factors = np.ones(len(self.network.junctions))
         self.holes: dict[str, float] = {}
         self.volumes, self._rates = Volumes(**origin.volumes), Volumes()
         p.skip_to(origin.t_s)
@@ -172,9 +172,8 @@ class Session:
             if name not in self.held and not stuck.intersection(ends.get(name, ())):  # EPANET shuts pipes at a full or empty tank itself
                 links[name] = (p.status(link), p.setting(link))
         held = {name: (h.since_s, h.status, h.setting) for name, h in self.held.items()}
-        self._begin(
-            Origin(self.t_s, [*self.origin.splits, pipe], levels, links, held, dict(self.factors), dict(self.holes), asdict(self.volumes))
-        )
+        factors = {int(i): float(self.factors[i]) for i in np.flatnonzero(self.factors != 1.0)}
+        self._begin(Origin(self.t_s, [*self.origin.splits, pipe], levels, links, held, factors, dict(self.holes), asdict(self.volumes)))
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -282,9 +281,11 @@ class Session:
         EPANET does so for tanks that fill, but rounds the last half second of one that empties to no event at all and
         then lets it give water it has not got for a whole step.
         """
-        for i in np.flatnonzero((self._tank_inflow < 0) & (self._volume > self._lowest) & (self._volume + self._tank_inflow <= self._lowest)):
+        nearly = (self._tank_inflow < 0) & (self._volume > self._lowest) & (self._volume + self._tank_inflow <= self._lowest)
+        for i in np.flatnonzero(nearly):
             self.project.set_level(self.network.tanks[i], self.lowest_m[i] / self.project.length)
-        self._read_tanks()
+        if nearly.any():
+            self._read_tanks()
 
     def _plan(self) -> None:
         rule = self.project.rule_step_s
