@@ -1,0 +1,184 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "twin"))
+import recorded
+
+from twin.errors import InputError
+from twin.ports import TRACK, ElementSet
+from twin.recorder import ModelSheet, PortSheet
+from twin.results import Run, open_run
+from viz import map as citymap
+from viz import plot
+
+STREETS = tuple(np.array([[0.0, 300.0 * i], [1200.0, 300.0 * i]]) for i in range(4))
+BUSES = tuple(np.array([[400.0 * i, 150.0]]) for i in range(4))
+SHEETS = {
+    "traffic": ModelSheet(
+        "traffic",
+        {
+            "speed_m_per_s": PortSheet("speed_m_per_s", "edge", "m/s", label="mean speed", cmap="RdYlGn", range=(0.0, 17.0)),
+            "is_open": PortSheet("is_open", "edge", dtype="bool", label="road is open"),
+            "running": PortSheet("running", "network", label="vehicles"),
+        },
+        {"edge": ElementSet(("E1", "E2", "E3", "E4"), STREETS, label="road"), "network": ElementSet(("all",))},
+        moving={0: "car"},
+    ),
+    "grid": ModelSheet(
+        "grid",
+        {
+            "energized": PortSheet("energized", "bus", dtype="bool", label="energised"),
+            "vm_pu": PortSheet("vm_pu", "bus", "pu", cmap="nonsense"),
+        },
+        {"bus": ElementSet(("B1", "B2", "B3", "B4"), BUSES, label="buses")},
+    ),
+    "crowd": ModelSheet(
+        "crowd",
+        {"density_per_m2": PortSheet("density_per_m2", "area", "1/m2", cmap="inferno", label="density")},
+        {"area": ElementSet(("A",), (np.array([[0.0, 0.0], [100.0, 0.0], [100.0, 90.0]]),), closed=True)},
+        moving={0: "to the metro", 1: "on foot"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    """A fault at 21:35 leaves two buses dark and closes a street; people drift east, fewer of them later."""
+    folder = tmp_path_factory.mktemp("runs") / "evening"
+    recorder = recorded.start(folder, models=SHEETS)
+    recorder.event(recorded.event_at(300) | {"t_seen_s": 0, "kind": "action", "model": "grid", "name": "fault", "element": "B2"})
+    for t_s in range(0, 601, 10):
+        after = t_s >= 300
+        people = np.zeros(40 if not after else 10, TRACK)
+        people["id"] = np.arange(len(people))
+        people["kind"] = people["id"] % 2
+        people["x_m"], people["y_m"] = t_s, np.arange(len(people))
+        arrays = {
+            "traffic": {
+                "speed_m_per_s": np.array([10.0, 5.0, 0.0, t_s / 60.0]),
+                "is_open": np.array([True, not after, True, True]),
+                "running": np.array([7]),
+            },
+            "grid": {"energized": np.array([True, not after, not after, False]), "vm_pu": np.array([1.0, 0.98, 0.97, 0.0])},
+            "crowd": {"density_per_m2": np.array([2.5])},
+        }
+        recorder.sample(t_s, arrays)
+        recorder.tracks(t_s, "crowd", people)
+    recorder.finish("done")
+    return open_run(folder)
+
+
+def labels(figure):
+    return figure.axes[0].get_legend_handles_labels()[1]
+
+
+def test_a_map_colours_each_street_by_its_value_at_that_moment(run):
+    from matplotlib.collections import LineCollection
+
+    figure = citymap.draw(run, "21:38", "traffic.speed_m_per_s")
+    streets = [one for one in figure.axes[0].collections if isinstance(one, LineCollection) and one.get_array() is not None]
+    assert streets[0].get_array().tolist() == [10.0, 5.0, 0.0, 8.0]
+    assert streets[0].get_clim() == (0.0, 17.0)
+    np.testing.assert_array_equal(streets[0].get_segments()[1], STREETS[1])
+    assert figure.axes[1].get_ylabel() == "traffic: mean speed [m/s]"
+
+
+def test_what_has_stopped_since_the_start_is_marked_and_what_never_ran_is_not(run):
+    assert not [text for text in labels(citymap.draw(run, "21:34")) if "no (" in text]
+    texts = labels(citymap.draw(run, "21:35"))
+    assert "grid: energised - no (2)" in texts
+    assert "traffic: road is open - no (1)" in texts
+    black = [one for one in citymap.draw(run, "21:35").axes[0].collections if one.get_label().startswith("grid")]
+    np.testing.assert_array_equal(black[0].get_offsets(), [[400.0, 150.0], [800.0, 150.0]])
+
+
+def test_people_stand_where_they_were_at_that_moment_counted_by_kind(run):
+    figure = citymap.draw(run, "21:34:05")
+    assert {"crowd: on foot (20)", "crowd: to the metro (20)"} <= set(labels(figure))
+    people = [one for one in figure.axes[0].collections if one.get_label().startswith("crowd: on foot")]
+    assert set(people[0].get_offsets()[:, 0]) == {240.0}
+    assert "crowd: on foot (5)" in labels(citymap.draw(run, "21:36"))
+    assert not [text for text in labels(citymap.draw(run, "21:36", tracks=[])) if text.startswith("crowd")]
+
+
+def test_a_map_says_its_clock_and_scale(run):
+    figure = citymap.draw(run, "21:38", title="Feeder fault")
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert "21:38:00   2014-08-16   Asia/Shanghai" in texts
+    assert {"200 m", "N"} <= set(texts)
+    assert figure.axes[0].get_title(loc="left") == "Feeder fault"
+
+
+def test_the_scale_bar_is_as_long_as_it_says(run):
+    axes = citymap.draw(run, "21:38", window=(0.0, 0.0, 1000.0, 1000.0)).axes[0]
+    (bar,) = axes.lines
+    assert axes.get_xlim() == (0.0, 1000.0)
+    assert (bar.get_xdata()[1] - bar.get_xdata()[0]) * 1000.0 == pytest.approx(200.0)
+
+
+@pytest.mark.parametrize(("metres", "length"), [(999.0, 500.0), (1000.0, 1000.0), (4999.0, 2000.0), (0.3, 0.2)])
+def test_a_scale_bar_is_a_round_length(metres, length):
+    assert citymap._round_length(metres) == pytest.approx(length)
+
+
+def test_by_default_a_map_shows_one_scale_for_lines_points_and_areas(run):
+    assert [axes.get_ylabel() for axes in citymap.draw(run, "21:38").axes[1:]] == [
+        "crowd: density [1/m2]",
+        "traffic: mean speed [m/s]",
+        "grid: vm_pu [pu]",
+    ]
+
+
+def test_a_map_of_what_is_not_there_is_refused(run):
+    with pytest.raises(InputError, match="did you mean 'speed_m_per_s'"):
+        citymap.draw(run, "21:38", "traffic.speed")
+    with pytest.raises(InputError, match="'network' has no shapes to draw"):
+        citymap.draw(run, "21:38", "traffic.running")
+    with pytest.raises(InputError, match="outside the run"):
+        citymap.draw(run, "22:38")
+
+
+def test_a_map_is_written_as_a_picture(run, tmp_path):
+    citymap.draw(run, "21:38", style=citymap.Style(dpi=60)).savefig(tmp_path / "map.png")
+    import matplotlib.image
+
+    picture = matplotlib.image.imread(tmp_path / "map.png")
+    assert picture.shape[:2] == (480, 540)
+    assert len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 50
+
+
+def test_lines_follow_the_record_of_each_element(run):
+    axes = plot.lines(run, "traffic.speed_m_per_s", at=["E4", "E1"]).axes[0]
+    assert [line.get_label() for line in axes.lines[:2]] == ["E4", "E1"]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), np.arange(0, 601, 10) / 60.0, rtol=1e-6)
+    assert axes.get_ylabel() == "mean speed [m/s]"
+    assert str(axes.lines[0].get_xdata()[0]).startswith("2014-08-16T21:30:00")
+
+
+def test_lines_say_what_was_done_to_the_city(run):
+    axes = plot.lines(run, "grid.energized", at=["B2"]).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["grid.fault B2"]
+    assert axes.lines[0].get_drawstyle() == "steps-post"
+    assert not plot.lines(run, "grid.energized", at=["B2"], actions=False).axes[0].texts
+
+
+def test_lines_of_an_unknown_element_are_refused(run):
+    with pytest.raises(InputError, match="no bus 'B9'; known: B1, B2"):
+        plot.lines(run, "grid.energized", at=["B9"])
+
+
+def test_chinese_names_are_kept_only_where_a_font_has_them(monkeypatch):
+    monkeypatch.setattr(citymap, "_has_cjk", lambda: False)
+    assert citymap._shown("南京 Hexi é") == "Hexi é"
+    assert citymap._shown("南京") == "(no font for this name)"
+    monkeypatch.setattr(citymap, "_has_cjk", lambda: True)
+    assert citymap._shown("南京") == "南京"
+
+
+def test_views_import_matplotlib_only_when_they_draw():
+    code = "import sys, viz.map, viz.plot; print([m for m in ('matplotlib', 'xarray', 'zarr') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
