@@ -61,7 +61,7 @@ class Topology:
 
     def conducts(self, kind: str, row: int, at: Positions) -> bool:
         """Say whether a branch joins its two ends."""
-        if kind == "line" and not at.line[row] or kind == "trafo" and not at.trafo[row]:
+        if (kind == "line" and not at.line[row]) or (kind == "trafo" and not at.trafo[row]):
             return False
         return all(at.switch[i] for i in self.switches(kind, row))
 
