@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from xml.sax.xmlreader import AttributesImpl  # noqa: S406 - a type only
+from xml.sax.xmlreader import AttributesImpl
 
 from models.traffic.xmlfiles import scan
 from twin.errors import Problem, nearest
@@ -88,7 +88,7 @@ def seconds(text: str) -> float | None:
 
 
 def read_demand(
-    routes: Sequence[Path], additional: Sequence[Path], edges: frozenset[str], begin_s: int, duration_s: int, wanted: int | None
+    routes: Sequence[Path], additional: Sequence[Path], edges: frozenset[str], *, begin_s: int, duration_s: int, wanted: int | None
 ) -> tuple[Demand, list[Problem]]:
     """Read route and additional files; returns the demand of the run and everything wrong with the files."""
     problems: list[Problem] = []
@@ -105,14 +105,11 @@ def read_demand(
         sources += file.sources
         stops.update(file.stops)
     departing = _within(departs, begin_s, duration_s)
+    run = f"in the run (seconds {begin_s} to {begin_s + duration_s})"
     if not problems and wanted is not None and wanted > departing:
-        problems.append(
-            Problem(
-                f"vehicles: {wanted}, but only {departing} trips of the pack depart in the run (seconds {begin_s} to {begin_s + duration_s})"
-            )
-        )
-    if not problems and departs and sources == len(departs) and not departing and wanted != 0:
-        what = f"none of the {len(departs)} trips departs in the run (seconds {begin_s} to {begin_s + duration_s}; the trips' are {min(departs):g} to {max(departs):g})"
+        problems.append(Problem(f"vehicles: {wanted}, but only {departing} trips of the pack depart {run}"))
+    elif not problems and departs and sources == len(departs) and not departing and wanted != 0:
+        what = f"none of the {len(departs)} trips departs {run}, they do from {min(departs):g} to {max(departs):g}"
         problems.append(Problem(f"{what}: set `begin`, or `vehicles: 0` for empty roads", str(routes[0]) if routes else ""))
     return Demand(begin_s, duration_s, departing, wanted, stops), problems
 

@@ -7,19 +7,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import libsumo
 import numpy as np
 
+from models.traffic.commands import Commands, remaining
 from models.traffic.demand import thin
 from models.traffic.network import TrafficNetwork
 from twin.errors import EngineFailure
 
-_OFF = "off"
-_STATE = "state.xml"
 _ERRORS = "sumo-errors.txt"
 _ELECTRIC = ("zero", "energy", "mmpevem")
 """SUMO's emission classes of vehicles that burn nothing (SUMO user documentation, Models/Emissions)."""
+
+
+Command = tuple[int, str, tuple[Any, ...]]
+"""When, which method of `Commands`, with what."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +60,15 @@ class Sumo:
             raise fail("this process already runs a SUMO simulation (libsumo has room for one): close it first, or use `host: process`")
         self.network, self.scratch, self.fail, self.meso = network, scratch, fail, meso
         self.begin_s = network.demand.begin_s
+        self.seed, self.at_s, self.ours = seed, 0, False
+        self.log: list[Command] = []
         self.electric_types: dict[str, bool] = {}
-        self.open_lanes: dict[str, list[tuple[str, Sequence[str]]]] = {}
-        self.lit_programs: dict[str, str] = {}
-        self.full_speeds: dict[str, list[tuple[str, float]]] = {}
         scratch.mkdir(parents=True, exist_ok=True)
         net, *rest = self._copies(scratch / "input")
         routes, additional = rest[: len(network.inputs.routes)], rest[len(network.inputs.routes) :]
         self.arguments = plain_arguments(net, routes, additional, seed=seed, step_s=step_s, meso=meso)
         self.arguments += [*network.inputs.options, "--no-step-log", "--no-warnings", "--duration-log.disable"]
-        self.arguments += ["--error-log", str(scratch / _ERRORS), "--save-state.rng", "--save-state.precision", "20"]
-        self.ours = False
+        self.arguments += ["--error-log", str(scratch / _ERRORS), "--begin", str(self.begin_s)]
 
     def _copies(self, folder: Path) -> list[Path]:
         """Copy every input (detectors write beside theirs), the routes thinned where that is asked for."""
@@ -90,19 +92,15 @@ class Sumo:
             said = log.read_text("utf-8", "replace").strip().splitlines()[-3:] if log.exists() else []
             raise self.fail(f"{doing}: {' '.join([str(error), *said]).strip()}") from None
 
-    def start(self, state: bytes | None = None) -> None:
-        """Start at second 0, or where a saved state stands."""
+    def start(self) -> None:
+        """Start at second 0."""
         self.close()
-        where = ["--begin", str(self.begin_s)]
-        if state is not None:
-            (self.scratch / _STATE).write_bytes(state)
-            where = ["--load-state", str(self.scratch / _STATE)]
+        self.commands = Commands(self.network, seed=self.seed, meso=self.meso)
+        self.log.clear()
+        self.at_s = 0
         with self._watched("start"):
-            libsumo.start(["sumo", *self.arguments, *where])
+            libsumo.start(["sumo", *self.arguments])
         self.ours = True
-        self.open_lanes.clear()
-        self.lit_programs.clear()
-        self.full_speeds.clear()
 
     def close(self) -> None:
         """End the simulation, if it is this one."""
@@ -110,20 +108,34 @@ class Sumo:
             libsumo.close()
             self.ours = False
 
-    def save(self) -> bytes:
-        """Return SUMO's own state; closures, programs that are off, speeds and weights are not in it."""
-        path = self.scratch / _STATE
-        with self._watched("save"):
-            libsumo.simulation.saveState(str(path))
-        whole = path.read_bytes()
-        if not whole.rstrip().endswith(b"</snapshot>"):
-            raise self.fail(f"{path} is incomplete: is the disk full?")
-        return whole
+    def do(self, command: str, *arguments: Any) -> Any:
+        """Give a command of `Commands` now, and remember it."""
+        self.log.append((self.at_s, command, arguments))
+        with self._watched(command):
+            return getattr(self.commands, command)(*arguments)
+
+    def replay(self, log: Iterable[Command], until_s: int) -> None:
+        """Come from second 0 to `until_s` again by the same commands at the same seconds.
+
+        SUMO's own saved state is not exact (a car that waits to enter, signals with several programs,
+        all of mesoscopic mode), while the same commands give the same run to the bit.
+        """
+        if self.at_s or self.log:
+            self.start()
+        for second, command, arguments in log:
+            if command.startswith("_") or not hasattr(Commands, command):
+                raise self.fail(f"the saved state names an unknown command '{command}'")
+            if second > self.at_s:
+                self.step(second)
+            self.do(command, *arguments)
+        if until_s > self.at_s:
+            self.step(until_s)
 
     def step(self, until_s: int) -> Stepped:
         """Run to `until_s` of the model."""
         with self._watched("step"):
             libsumo.simulationStep(self.begin_s + until_s)
+        self.at_s = until_s
         now = libsumo.simulation
         return Stepped(now.getDepartedIDList(), now.getArrivedIDList(), now.getStartingTeleportNumber())
 
@@ -152,9 +164,9 @@ class Sumo:
             self.electric_types[name] = libsumo.vehicletype.getEmissionClass(name).lower().startswith(_ELECTRIC)
         return libsumo.vehicle.getVehicleClass(vehicle), self.electric_types[name]
 
-    def route(self, vehicle: str) -> Sequence[str]:
-        """Return the edges a vehicle still has before it, the one it is on first."""
-        return libsumo.vehicle.getRoute(vehicle)[max(libsumo.vehicle.getRouteIndex(vehicle), 0) :]
+    def target(self, vehicle: str) -> str:
+        """Return the edge a vehicle goes to."""
+        return remaining(vehicle)[-1]
 
     def positions(self, vehicles: Iterable[str]) -> list[tuple[float, float, float, float]]:
         """Return x, y (metres of the net), heading (degrees) and speed (m/s) of vehicles on the roads."""
@@ -165,72 +177,6 @@ class Sumo:
         """Return the ids of the vehicles on the roads, sorted."""
         return sorted(libsumo.vehicle.getIDList())
 
-    def find_route(self, start: str, end: str, type_id: str) -> Sequence[str]:
-        """Return the fastest edges from one edge to another as the roads are now; empty when there are none."""
-        try:
-            return tuple(libsumo.simulation.findRoute(start, end, type_id).edges)
-        except libsumo.TraCIException:
-            return ()
-
-    def insert(self, vehicle: str, edges: Sequence[str], type_id: str, people: int) -> None:
-        """Let a vehicle enter at the start of its first edge as soon as there is room."""
-        with self._watched(f"insert {vehicle}"):
-            libsumo.route.add(f"!{vehicle}", list(edges))
-            libsumo.vehicle.add(
-                vehicle, f"!{vehicle}", typeID=type_id, depart="now", departLane="best", departSpeed="0", personCapacity=max(people, 4)
-            )
-
     def knows_type(self, type_id: str) -> bool:
         """Say whether the pack declares a vehicle type."""
         return type_id in libsumo.vehicletype.getIDList()
-
-    def reroute(self, vehicle: str, target: str = "") -> bool:
-        """Give a vehicle its fastest way by the present weights, to another `target` if one is named; False if there is none."""
-        try:
-            if target:
-                libsumo.vehicle.changeTarget(vehicle, target)
-            libsumo.vehicle.rerouteTraveltime(vehicle)
-        except libsumo.TraCIException:
-            return False
-        return True
-
-    def weigh(self, travel_s: np.ndarray) -> None:
-        """Set the travel time of each edge that rerouting reckons with."""
-        for edge, seconds in zip(self.network.edges.ids, travel_s.tolist(), strict=True):
-            libsumo.edge.adaptTraveltime(edge, seconds)
-
-    def _lanes(self, edge: int) -> list[str]:
-        return [f"{self.network.edges.ids[edge]}_{lane}" for lane in range(self.network.edges.lanes[edge])]
-
-    def close_edge(self, edge: int) -> None:
-        """Allow nobody on an edge; who is on it leaves it by its end."""
-        lanes = self._lanes(edge)
-        self.open_lanes[self.network.edges.ids[edge]] = [(lane, libsumo.lane.getAllowed(lane)) for lane in lanes]
-        for lane in lanes:
-            libsumo.lane.setDisallowed(lane, ["all"])
-
-    def open_edge(self, edge: int) -> None:
-        """Allow those again who were allowed before the edge was closed."""
-        for lane, allowed in self.open_lanes.pop(self.network.edges.ids[edge]):
-            libsumo.lane.setAllowed(lane, list(allowed) or ["all"])
-
-    def limit(self, edge: int, speed_m_per_s: float) -> None:
-        """Lower the speed limit of an edge."""
-        lanes = [(lane, libsumo.lane.getMaxSpeed(lane)) for lane in self._lanes(edge)]
-        self.full_speeds.setdefault(self.network.edges.ids[edge], lanes)
-        for lane, _ in lanes:
-            libsumo.lane.setMaxSpeed(lane, speed_m_per_s)
-
-    def unlimit(self, edge: int) -> None:
-        """Restore the speed limits that an edge had."""
-        for lane, speed in self.full_speeds.pop(self.network.edges.ids[edge], []):
-            libsumo.lane.setMaxSpeed(lane, speed)
-
-    def darken(self, signal: str, program: str = "") -> None:
-        """Switch a signal off: who has right of way goes, the others wait; `program` is the one to come back to."""
-        self.lit_programs[signal] = program or libsumo.trafficlight.getProgram(signal)
-        libsumo.trafficlight.setProgram(signal, _OFF)
-
-    def light(self, signal: str) -> None:
-        """Bring a signal back to the program it had."""
-        libsumo.trafficlight.setProgram(signal, self.lit_programs.pop(signal))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -58,18 +57,14 @@ class Leaver(NamedTuple):
 class Fleet:
     """The vehicles of a run, by SUMO's id, and what became of those that are gone."""
 
-    def __init__(self, sites: Sites, seed: int, electric_share: float) -> None:
-        self.sites, self.seed, self.electric_share = sites, seed, electric_share
+    def __init__(self, sites: Sites, electric_share: float) -> None:
+        self.sites, self.electric_share = sites, electric_share
         self.drivers: dict[str, Driver] = {}
         self.leavers: list[Leaver] = []
         self.entering: dict[str, int] = {}
         self.departed = self.arrived = self.teleported = 0
         self.cars_in = self.cars_out = self.people_in = self.people_out = 0
         self.travelled_s = 0
-
-    def informed(self, vehicle: str, share: float) -> bool:
-        """Say whether a driver follows live travel times: a fixed choice by id and seed, `share` of all."""
-        return zlib.crc32(f"{self.seed}:{vehicle}".encode()) < share * 2**32
 
     def receive(self, records: np.ndarray, rng: np.random.Generator) -> list[int]:
         """Take the people who reached a car park; returns the car park of each car that is electric."""
@@ -87,7 +82,7 @@ class Fleet:
                 Leaver(f"carpark{record['at']}.{number}.{record['id']}", int(record["at"]), exit, int(record["size"]), type_id)
             )
             self.cars_in += 1
-            self.people_in += int(record["size"])
+            self.people_in += max(int(record["size"]), 1)
             electric += [int(record["at"])] if is_electric else []
         return electric
 
@@ -101,9 +96,9 @@ class Fleet:
             for exit in [leaver.exit, *(i for i in range(len(exits)) if i != leaver.exit and exits[i].weight > 0)]:
                 key = (start, exits[exit].edge, leaver.type_id)
                 if key not in found:
-                    found[key] = sumo.find_route(*key)
+                    found[key] = sumo.do("find_route", *key)
                 if found[key]:
-                    sumo.insert(leaver.id, found[key], leaver.type_id, leaver.people)
+                    sumo.do("insert", leaver.id, found[key], leaver.type_id)
                     self.entering[leaver.id] = leaver.people
                     break
             else:
@@ -116,7 +111,7 @@ class Fleet:
             people = self.entering.pop(id, 0)
             vehicle_class, is_electric = sumo.kind(id)
             kind = FROM_CARPARK if people else ELECTRIC if is_electric else _KIND_OF_CLASS.get(vehicle_class, CAR)
-            target = sumo.route(id)[-1] if kind == ELECTRIC and self.sites.chargers else ""
+            target = sumo.target(id) if kind == ELECTRIC and self.sites.chargers else ""
             self.drivers[id] = Driver(self.departed, now_s, kind, people, target)
             self.departed += 1
 
@@ -129,23 +124,6 @@ class Fleet:
             self.cars_out += driver.people > 0
             self.people_out += driver.people
         return gone
-
-    def avoid(self, sumo: Sumo, closed: frozenset[str], ids: Iterable[str]) -> None:
-        """Give everyone whose way leads over a closed edge another way, or end it before an end that is closed."""
-        for id in ids:
-            here, *ahead = sumo.route(id)
-            if closed.isdisjoint(ahead):
-                continue
-            target = ""
-            if ahead[-1] in closed:
-                target = next((edge for edge in reversed(ahead) if edge not in closed), here)
-            sumo.reroute(id, target)
-
-    def refresh(self, sumo: Sumo, share: float) -> None:
-        """Let the informed drivers take the fastest way by the present travel times."""
-        for id in sumo.on_roads():
-            if self.informed(id, share) and self.drivers[id].kind != BUS:
-                sumo.reroute(id)
 
     def people_held(self) -> int:
         """Return the people from car parks who are on their way or wait to drive out."""

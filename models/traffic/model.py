@@ -104,11 +104,10 @@ class Traffic(Model):
         super().__init__(setup)
         self.network: TrafficNetwork
         sites, network = self.network.sites, self.network
-        self.absent = frozenset({"co2_g_per_s"}) if self.options.mode == "meso" else frozenset()
+        self.absent = frozenset({"co2_g_per_s", "queue"}) if self.options.mode == "meso" else frozenset()
         self.charging = Charging(np.array([c.points for c in sites.chargers], int), np.array([c.point_kw for c in sites.chargers], float))
-        self.fleet = Fleet(sites, setup.seed, self.options.electric_share)
+        self.fleet = Fleet(sites, self.options.electric_share)
         self.event_s: int | None = None
-        self.weights_s: np.ndarray | None = None
         self._approach = np.concatenate([np.empty(0, int), *network.approaches])
         self._approached = np.repeat(np.arange(len(network.signals)), [len(entering) for entering in network.approaches])
         self._sites_at: dict[str, list[int]] = {}
@@ -160,7 +159,7 @@ class Traffic(Model):
         """Set the speed limit of `edge`."""
         at = self.index("edge", edge)
         self.limit_m_per_s[at] = speed_m_per_s
-        self.sumo.limit(at, speed_m_per_s)
+        self.sumo.do("limit", at, speed_m_per_s)
         self._event()
 
     @action
@@ -168,7 +167,7 @@ class Traffic(Model):
         """Restore the speed limit that `edge` had."""
         at = self.index("edge", edge)
         self.limit_m_per_s[at] = 0.0
-        self.sumo.unlimit(at)
+        self.sumo.do("unlimit", at)
 
     def advance(self, until_s: int) -> bool:
         """Drive and charge second by second; cars from car parks enter as they come."""
@@ -186,7 +185,7 @@ class Traffic(Model):
         self.now_s = second
         self.fleet.depart(self.sumo, stepped.departed, second)
         if stepped.departed and self.closed.any():
-            self.fleet.avoid(self.sumo, self._closed_ids(), stepped.departed)
+            self.sumo.do("avoid", self._closed_ids(), tuple(stepped.departed))
         for id, driver in self.fleet.arrive(stepped.arrived, second):
             if driver.people:
                 self.vehicle_arrived(vehicle=id, people=driver.people, travel_time_s=second - driver.departed_s)
@@ -199,10 +198,9 @@ class Traffic(Model):
         if second % LOOK_EVERY_S == 0:
             self._remember()
         if second % self.options.reroute_every == 0 and (self.event_s is not None or self.fleet.cars_in):
-            self.weights_s = self._travel_s()
-            self.sumo.weigh(self.weights_s)
+            self.sumo.do("weigh", self._travel_s())
             if self.event_s is not None:
-                self.fleet.refresh(self.sumo, self.options.reroute_share)
+                self.sumo.do("refresh", self.options.reroute_share)
 
     def _plug_at(self, edge: str) -> None:
         soc = float(self.rng.uniform(*SOC_ON_ARRIVAL))
@@ -215,8 +213,8 @@ class Traffic(Model):
     def _look(self) -> None:
         """Read what the outputs are made of."""
         self.sumo.read_motion(self.seen_count, self.seen_speed_m_per_s)
-        self.sumo.read_queue(self.seen_queue)
-        if "co2_g_per_s" not in self.absent:
+        if not self.absent:
+            self.sumo.read_queue(self.seen_queue)
             self.sumo.read_co2(self.seen_co2_g_per_s, self.options.step)
         self.on_roads[0], self.before_roads[0] = self.sumo.counts()
 
@@ -270,13 +268,12 @@ class Traffic(Model):
     def _switch_signals(self) -> None:
         for at in np.flatnonzero(self.dark == self.signal_powered).tolist():
             self.dark[at] = not self.signal_powered[at]
-            signal = self.network.signals[at]
             if self.dark[at]:
-                self.sumo.darken(signal)
+                self.sumo.do("darken", at)
                 self.signal_dark(at)
                 self._event()
             else:
-                self.sumo.light(signal)
+                self.sumo.do("light", at)
                 self.signal_back(at)
 
     def _switch_edges(self) -> None:
@@ -287,44 +284,28 @@ class Traffic(Model):
         for at in changed:
             self.closed[at] = wanted[at]
             if wanted[at]:
-                self.sumo.close_edge(at)
+                self.sumo.do("close_edge", at)
                 self.edge_closed(at, cause="water" if wet[at] else "gas" if leaking[at] else "order")
                 self._event()
             else:
-                self.sumo.open_edge(at)
+                self.sumo.do("open_edge", at)
                 self.edge_opened(at)
         if self.closed[changed].any():
-            self.fleet.avoid(self.sumo, self._closed_ids(), self.sumo.on_roads())
+            self.sumo.do("avoid", self._closed_ids())
 
-    def _closed_ids(self) -> frozenset[str]:
-        return frozenset(self.network.edges.ids[at] for at in np.flatnonzero(self.closed).tolist())
+    def _closed_ids(self) -> tuple[str, ...]:
+        return tuple(self.network.edges.ids[at] for at in np.flatnonzero(self.closed).tolist())
 
     def save(self) -> Snapshot:
-        """Return SUMO's state and what it leaves out: programs, weights, who is who, cars that charge."""
-        return {
-            "sumo": self.sumo.save(),
-            "programs": dict(self.sumo.lit_programs),
-            "fleet": self.fleet.save(),
-            "charging": self.charging.save(),
-            "event_s": self.event_s,
-            "weights_s": None if self.weights_s is None else self.weights_s.copy(),
-        }
+        """Return every command SUMO was given, who is who on the roads, and the cars that charge."""
+        return {"log": list(self.sumo.log), "fleet": self.fleet.save(), "charging": self.charging.save(), "event_s": self.event_s}
 
     def load(self, saved: Snapshot) -> None:
-        """Start SUMO again from a saved state and give it again the commands that the state has lost."""
-        self.sumo.start(saved["sumo"])
-        for signal, program in saved["programs"].items():
-            self.sumo.darken(signal, program)
-        for at in np.flatnonzero(self.closed).tolist():
-            self.sumo.close_edge(at)
-        for at in np.flatnonzero(self.limit_m_per_s).tolist():
-            self.sumo.limit(at, float(self.limit_m_per_s[at]))
-        self.event_s = saved["event_s"]
-        self.weights_s = None if saved["weights_s"] is None else saved["weights_s"].copy()
-        if self.weights_s is not None:
-            self.sumo.weigh(self.weights_s)
+        """Drive again from second 0 to the saved second by the same commands: exact, and as slow as SUMO alone."""
+        self.sumo.replay(saved["log"], self.now_s)
         self.fleet.load(saved["fleet"])
         self.charging.load(saved["charging"])
+        self.event_s = saved["event_s"]
 
     def positions(self) -> np.ndarray:
         """Return the vehicles on the roads as `TRACK`, sorted by id."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from xml.sax.xmlreader import AttributesImpl  # noqa: S406 - a type only
+from xml.sax.xmlreader import AttributesImpl
 
 import numpy as np
 
@@ -162,7 +162,9 @@ def read_network(setup: Setup, *, begin_s: int | None = None, vehicles: int | No
     known = dict(zip(edges.ids, edges.shapes, strict=True))
     sites, wrong = read_sites(setup.files.get("sites"), known)
     begin = begin_s if begin_s is not None else sites.begin_s(setup.start, inputs.begin_s or 0)
-    demand, more = read_demand(inputs.routes, inputs.additional, frozenset(known), begin, setup.duration_s, vehicles)
+    demand, more = read_demand(
+        inputs.routes, inputs.additional, frozenset(known), begin_s=begin, duration_s=setup.duration_s, wanted=vehicles
+    )
     if wrong + more:
         raise InputError(wrong + more)
     stops = sorted(demand.stops.items())
@@ -186,7 +188,7 @@ def _edges(net: _NetFile) -> Edges:
     return Edges(
         ids=tuple(net.ids),
         shapes=tuple(points(shape or lanes[len(lanes) // 2][2]) for shape, lanes in zip(net.shapes, net.lanes, strict=True)),
-        length_m=np.array([max(max(lane[0] for lane in lanes), 0.1) for lanes in net.lanes]),
+        length_m=np.array([max(0.1, *(lane[0] for lane in lanes)) for lanes in net.lanes]),
         speed_m_per_s=np.array([max(lane[1] for lane in lanes) for lanes in net.lanes]),
         lanes=tuple(len(lanes) for lanes in net.lanes),
     )

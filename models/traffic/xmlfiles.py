@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from xml.sax.handler import ContentHandler  # noqa: S406 - only the base class; defusedxml makes the parser
-from xml.sax.xmlreader import AttributesImpl, Locator  # noqa: S406 - types only
+from xml.sax.handler import ContentHandler
+from xml.sax.xmlreader import AttributesImpl, Locator
 
 from twin.errors import Problem
 
@@ -18,7 +18,7 @@ _PATHS = frozenset({"file", "href", "output", "imgFile", "routeFile", "dest", "e
 _STREAMS = frozenset({"stdout", "stderr", "-"})
 
 
-class _Stop(Exception):
+class _EnoughError(Exception):
     """Ends a parse early: the reader has said all there is to say."""
 
 
@@ -30,15 +30,15 @@ class Reader(ContentHandler):
         self.seen, self.left = seen, left
         self.where: Locator | None = None
 
-    def setDocumentLocator(self, locator: Locator) -> None:
+    def setDocumentLocator(self, locator: Locator) -> None:  # noqa: N802 - SAX names it
         """Keep what knows the line."""
         self.where = locator
 
-    def startElement(self, name: str, attrs: AttributesImpl) -> None:
+    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802 - SAX names it
         """Hand an element over."""
         self.seen(name, attrs, self.where.getLineNumber() or 0 if self.where else 0)
 
-    def endElement(self, name: str) -> None:
+    def endElement(self, name: str) -> None:  # noqa: N802 - SAX names it
         """Say that an element ended."""
         if self.left is not None:
             self.left(name)
@@ -62,12 +62,12 @@ def scan(
         nonlocal first
         if first and tag not in root:
             problems.append(Problem(f"the root element is <{tag}>, expected <{'> or <'.join(root)}>", str(path), line))
-            raise _Stop
+            raise _EnoughError
         first = False
         problems.extend(Problem(what, str(path), line) for what in _outside(tag, attributes))
         seen(tag, attributes, line)
 
-    from xml.sax import SAXParseException  # noqa: S406 - the exception only
+    from xml.sax import SAXParseException
 
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -77,7 +77,7 @@ def scan(
         parser.setContentHandler(Reader(look, left))
         with path.open("rb") as stream:
             parser.parse(stream)
-    except _Stop:
+    except _EnoughError:
         return problems
     except DefusedXmlException:
         problems.append(
