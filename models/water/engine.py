@@ -74,7 +74,7 @@ class Project:
         """Call the toolkit; EngineError carries EPANET's message."""
         try:
             return getattr(en, function)(self.ph, *arguments)
-        except Exception as error:  # noqa: BLE001 - the toolkit raises nothing more precise
+        except Exception as error:  # the toolkit raises nothing more precise
             raise EngineError(str(error)) from error
 
     def _code(self, function: str, *arguments: Any) -> int:
@@ -194,9 +194,7 @@ class Project:
         kind = self.types[link - 1]
         if kind == en.CVPIPE:
             self.call("setlinkvalue", link, en.MINORLOSS, loss)
-        elif kind == en.PUMP and setting > 0:
-            self.call("setlinkvalue", link, en.SETTING, setting)
-        elif kind > en.PUMP and kind != en.GPV and setting != 0:
+        elif kind > en.PIPE and kind != en.GPV and setting > 0:
             self.call("setlinkvalue", link, en.SETTING, setting)
         else:
             self.call("setlinkvalue", link, en.STATUS, status)

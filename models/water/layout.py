@@ -118,7 +118,7 @@ class Layout:
         rows += ["", "[ENERGY]", f"Global Efficiency {EFFICIENCY_PERCENT}", "", "[TIMES]", "Duration 24:00", "Hydraulic Timestep 0:05"]
         rows += ["Pattern Timestep 1:00", "Report Timestep 0:05", "", "[OPTIONS]", "Units LPS", "Headloss H-W", "Trials 100"]
         rows += ["Accuracy 0.00001", "Unbalanced Continue 10", "", "[COORDINATES]"]
-        places = {**self.junctions, **{s.id: np.array(s.xy) + (-20.0, 0.0) for s in self.stations}, **self.tanks}
+        places = {**self.junctions, **{s.id: (s.xy[0] - 20.0, s.xy[1]) for s in self.stations}, **self.tanks}
         rows += [f"{name} {xy[0]:.2f} {xy[1]:.2f}" for name, xy in places.items()]
         rows += ["", "[VERTICES]", *(f"{m.id} {x:.2f} {y:.2f}" for m in self.mains for x, y in m.course[1:-1]), "", "[END]", ""]
         return "\n".join(rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.water.inpfile import InpFile
 from twin.errors import InputError, Problem, nearest
 from twin.ports import ElementSet
 
@@ -30,20 +30,7 @@ FLOW_M3_PER_S = {
 }
 """One unit of the file's flow in m3/s (EPANET 2.3 manual, appendix A; US gallon 231 in3, imperial 4.54609 l)."""
 US_UNITS = ("CFS", "GPM", "MGD", "IMGD", "AFD")
-SECTIONS = frozenset(
-    "TITLE JUNCTIONS RESERVOIRS TANKS PIPES PUMPS VALVES TAGS DEMANDS STATUS PATTERNS CURVES CONTROLS RULES ENERGY EMITTERS "
-    "LEAKAGE QUALITY SOURCES REACTIONS MIXING TIMES REPORT OPTIONS COORDINATES VERTICES LABELS BACKDROP END".split()
-)
-_NEEDS = {"JUNCTIONS": 1, "RESERVOIRS": 2, "TANKS": 6, "PIPES": 6, "PUMPS": 4, "VALVES": 6, "COORDINATES": 3, "VERTICES": 3}
 _VALVE_TYPES = ("PRV", "PSV", "PBV", "FCV", "TCV", "GPV", "PCV")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a section: its words and its line number."""
-
-    words: tuple[str, ...]
-    line: int
 
 
 @dataclass(frozen=True)
@@ -111,80 +98,9 @@ class WaterNetwork:
         return self._sets
 
 
-class _Reader:
-    """Collects the rows of each section and every problem on the way."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-        self.rows: dict[str, list[Row]] = {name: [] for name in SECTIONS}
-        self.last_line = 0
-
-    def wrong(self, what: str, line: int = 0) -> None:
-        self.problems.append(Problem(what, str(self.file), line))
-
-    def read(self) -> None:
-        section = ""
-        for number, text in enumerate(self._text().splitlines(), 1):
-            self.last_line = number
-            text = text.split(";", 1)[0].strip()
-            if text.startswith("["):
-                section = self._section(text, number)
-                if section == "END":
-                    return
-            elif text and section == "" and not self.problems:
-                self.wrong(f"'{text[:30]}' stands before any section; an EPANET file starts with [TITLE] or [JUNCTIONS]", number)
-            elif text and section in self.rows:
-                self._row(section, tuple(text.split()), number)
-        self.wrong("the file stops without [END]: it may be truncated; end it with a line [END] if it is whole", self.last_line)
-
-    def _text(self) -> str:
-        try:
-            data = self.file.read_bytes()
-        except OSError as error:
-            raise InputError(Problem(f"cannot be read: {error.strerror or error}", str(self.file))) from None
-        if b"\0" in data:
-            raise InputError(Problem("is not a text file; an EPANET network is text ending in .inp", str(self.file)))
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return data.decode("latin-1")
-
-    def _section(self, text: str, line: int) -> str:
-        name = text.strip("[] \t").upper()
-        full = next((known for known in sorted(SECTIONS) if known.startswith(name[:4]) and len(name) >= 3), "")
-        if not full or not text.endswith("]"):
-            self.wrong(nearest(name, sorted(SECTIONS), what="section"), line)
-        return full
-
-    def _row(self, section: str, words: tuple[str, ...], line: int) -> None:
-        if section == "TANKS" and len(words) in (2, 3):
-            self.rows["RESERVOIRS"].append(Row(words, line))
-            return
-        if len(words) < _NEEDS.get(section, 0):
-            self.wrong(f"a line of [{section}] needs at least {_NEEDS[section]} values, here are {len(words)}", line)
-            return
-        self.rows[section].append(Row(words, line))
-
-    def number(self, row: Row, place: int, what: str, *, above: float = -math.inf) -> float:
-        """Return the number at `place` of a row; a problem if it is none or not above the bound."""
-        text = row.words[place] if place < len(row.words) else "0"
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            self.wrong(f"{what} of '{row.words[0]}' is '{text}'; a number is needed", row.line)
-            return 1.0
-        if value <= above:
-            self.wrong(f"{what} of '{row.words[0]}' is {text}; it must be above {above:g}", row.line)
-            return 1.0
-        return value
-
-
 def read_network(file: Path, valves: Path | None = None, offset_m: tuple[float, float] = (0.0, 0.0)) -> WaterNetwork:
     """Read `file` (.inp) and, if given, the isolation valves (`id,pipe,end`); InputError holds every problem found."""
-    reader = _Reader(Path(file))
+    reader = InpFile(Path(file))
     reader.read()
     units = _units(reader)
     nodes = _ids(reader, ("JUNCTIONS", "TANKS", "RESERVOIRS"), "node")
@@ -217,7 +133,7 @@ def read_network(file: Path, valves: Path | None = None, offset_m: tuple[float, 
     )
 
 
-def _units(reader: _Reader) -> str:
+def _units(reader: InpFile) -> str:
     for row in reader.rows["OPTIONS"]:
         if row.words[0].upper() == "UNITS" and len(row.words) > 1:
             name = row.words[1].upper()
@@ -228,7 +144,7 @@ def _units(reader: _Reader) -> str:
     return "GPM"
 
 
-def _ids(reader: _Reader, sections: tuple[str, ...], what: str) -> dict[str, int]:
+def _ids(reader: InpFile, sections: tuple[str, ...], what: str) -> dict[str, int]:
     """Return id -> index over the sections in order; an id that occurs twice is a problem."""
     seen: dict[str, int] = {}
     first: dict[str, int] = {}
@@ -244,13 +160,21 @@ def _ids(reader: _Reader, sections: tuple[str, ...], what: str) -> dict[str, int
     return seen
 
 
-def _references(reader: _Reader, nodes: dict[str, int], links: dict[str, int]) -> None:
+def _references(reader: InpFile, nodes: dict[str, int], links: dict[str, int]) -> None:
     """Check that every name used in the file is one it defines."""
     for section, kind in (("PIPES", "pipe"), ("PUMPS", "pump"), ("VALVES", "valve")):
         for row in reader.rows[section]:
             for end in row.words[1:3]:
                 if end not in nodes:
                     reader.wrong(f"{kind} '{row.words[0]}': {nearest(end, nodes, what='node')}", row.line)
+    for section, known, what in (("DEMANDS", nodes, "node"), ("EMITTERS", nodes, "node"), ("STATUS", links, "link")):
+        for row in reader.rows[section]:
+            if row.words[0] not in known and row.words[0].upper() != "MULTIPLY":
+                reader.wrong(nearest(row.words[0], known, what=what), row.line)
+    _curves_and_patterns(reader)
+
+
+def _curves_and_patterns(reader: InpFile) -> None:
     patterns = {row.words[0] for row in reader.rows["PATTERNS"]}
     curves = {row.words[0] for row in reader.rows["CURVES"]}
     places = (
@@ -269,13 +193,9 @@ def _references(reader: _Reader, nodes: dict[str, int], links: dict[str, int]) -
         for key, known, what in (("HEAD", curves, "curve"), ("PATTERN", patterns, "pattern")):
             if key in words[:-1] and row.words[4 + words.index(key)] not in known:
                 reader.wrong(f"pump '{row.words[0]}': {nearest(row.words[4 + words.index(key)], known, what=what)}", row.line)
-    for section, known, what in (("DEMANDS", nodes, "node"), ("EMITTERS", nodes, "node"), ("STATUS", links, "link")):
-        for row in reader.rows[section]:
-            if row.words[0] not in known and row.words[0].upper() != "MULTIPLY":
-                reader.wrong(nearest(row.words[0], known, what=what), row.line)
 
 
-def _links(reader: _Reader, section: str, nodes: dict[str, int], length: float, bore: float) -> Links:
+def _links(reader: InpFile, section: str, nodes: dict[str, int], length: float, bore: float) -> Links:
     rows = reader.rows[section]
     ends = np.array([[nodes.get(row.words[1], 0), nodes.get(row.words[2], 0)] for row in rows], dtype=int).reshape(-1, 2)
     one = np.ones(len(rows))
@@ -297,7 +217,7 @@ def _links(reader: _Reader, section: str, nodes: dict[str, int], length: float, 
     return Links(tuple(row.words[0] for row in rows), ends, lengths * length, bores * bore, checks)
 
 
-def _numbers(reader: _Reader) -> None:
+def _numbers(reader: InpFile) -> None:
     for row in reader.rows["JUNCTIONS"]:
         reader.number(row, 1, "elevation")
         reader.number(row, 2, "demand")
@@ -313,7 +233,7 @@ def _numbers(reader: _Reader) -> None:
 
 
 def _geometry(
-    reader: _Reader, nodes: dict[str, int], links: dict[str, int], offset_m: tuple[float, float]
+    reader: InpFile, nodes: dict[str, int], links: dict[str, int], offset_m: tuple[float, float]
 ) -> tuple[np.ndarray, dict[str, tuple[tuple[float, float], ...]]]:
     """Return node positions (n, 2) and the vertices of links; a node without coordinates lies at the middle of all."""
     xy = np.full((len(nodes), 2), np.nan)
@@ -333,7 +253,7 @@ def _geometry(
     return xy + np.asarray(offset_m), {name: tuple(points) for name, points in bends.items()}
 
 
-def _isolation_valves(reader: _Reader, file: Path | None, pipes: Links) -> frozenset[tuple[int, int]]:
+def _isolation_valves(reader: InpFile, file: Path | None, pipes: Links) -> frozenset[tuple[int, int]]:
     """Return where crews can close: the rows of `file`, or both ends of every pipe without a check valve."""
     if file is None:
         return frozenset((i, end) for i in range(len(pipes.ids)) if not pipes.has_check_valve[i] for end in (0, 1))
@@ -355,7 +275,7 @@ def _isolation_valves(reader: _Reader, file: Path | None, pipes: Links) -> froze
     return frozenset(found)
 
 
-def _csv(reader: _Reader, file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _csv(reader: InpFile, file: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with file.open(newline="", encoding="utf-8") as stream:
             table = csv.DictReader(stream)

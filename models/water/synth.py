@@ -153,12 +153,13 @@ def _connect(network: Layout, node: str, xy: np.ndarray, crossings: list[str], a
 
 def _synthetic(network: Layout, found: Findings) -> dict[str, str]:
     total = sum(network.demand_l_per_s.values())
+    pump = network.stations[0]
     return {
         "demand": f"{RESIDENT_L_PER_DAY:g} l a day for a resident, {WORKER_L_PER_DAY:g} l for a worker; {total * 86.4:.0f} m3 a day in all",
         "demand by hour": f"one pattern for all, from {min(plan.PATTERN):g} to {max(plan.PATTERN):g} times the mean",
         "ground": f"flat at {plan.GROUND_M:g} m",
         "mains": f"along every street, {found.length_km:.1f} km, bores from demand; Hazen-Williams {plan.ROUGHNESS}",
-        "works": f"{STATIONS} stations of {PUMPS} pumps of {network.stations[0].duty_l_per_s:.0f} l/s at {network.stations[0].duty_m:.1f} m, {plan.EFFICIENCY_PERCENT} %",
-        "tanks": f"{TANKS} of {network.tank_diameter_m:.1f} m diameter, bottom {plan.TOWER_M:g} m above ground, {STORED_SHARE:.0%} of a day's demand",
+        "works": f"{STATIONS} stations of {PUMPS} pumps of {pump.duty_l_per_s:.0f} l/s at {pump.duty_m:.1f} m, {plan.EFFICIENCY_PERCENT} %",
+        "tanks": f"{TANKS} of {network.tank_diameter_m:.1f} m diameter, {plan.TOWER_M:g} m above ground, {STORED_SHARE:.0%} of a day's demand",
         "isolation valves": "one at each end of every main",
     }
