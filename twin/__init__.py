@@ -31,7 +31,13 @@ __all__ = [
     "simulate",
 ]
 
-_LATER = {"Simulation": "twin.simulation", "simulate": "twin.simulation", "Scenario": "twin.scenario", "Run": "twin.results", "open_run": "twin.results"}
+_LATER = {
+    "Simulation": "twin.simulation",
+    "simulate": "twin.simulation",
+    "Scenario": "twin.scenario",
+    "Run": "twin.results",
+    "open_run": "twin.results",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -69,4 +75,3 @@ def _hidden() -> list[str]:
 
 if _problems := _hidden():
     raise ImportError("; ".join(_problems) + ": run from another folder, or rename yours")
-

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,7 +20,7 @@ from twin.errors import InputError, Problem, nearest
 from twin.host import Inline, Process, model_class
 from twin.model import Model, Setup
 from twin.orchestrator import Node
-from twin.ports import Flow
+from twin.ports import In, Out
 from twin.scenario import Scenario, Stanza
 from twin.sheet import ModelSheet, sheet_of
 from twin.wiring import FlowLink, Link, Matcher, Wiring, wire
@@ -78,7 +78,11 @@ def _city(scenario: Scenario) -> City:
     folder = scenario.city_folder
     if not folder.is_dir():
         beside = [one.name for one in folder.parent.iterdir() if one.is_dir()] if folder.parent.is_dir() else []
-        raise InputError(Problem(f"city: {nearest(folder.name, sorted(beside), what='city pack')} (looked in {folder.parent})", *scenario.place(("city",))))
+        raise InputError(
+            Problem(
+                f"city: {nearest(folder.name, sorted(beside), what='city pack')} (looked in {folder.parent})", *scenario.place(("city",))
+            )
+        )
     return City(folder)
 
 
@@ -154,13 +158,13 @@ def join(plan: Plan, *, watchdog_s: float = 120.0, hosts: str = "") -> Wiring:
         nodes[name] = Node(Process(model, stanza.type or name, watchdog_s=watchdog_s) if host == "process" else Inline(model))
     links, flows = [], []
     for (source, out, target, into, kind), pairs in plan.pairs.items():
-        give = plan.models[source]
-        if isinstance(port := {**give.ports, **give.flows}[out], Flow):
+        give, take = plan.models[source], plan.models[target]
+        if out in give.flows:
             route = {int(i): int(j) for i, j in pairs}
-            flows.append(FlowLink(nodes[source], port, nodes[target], plan.models[target].flows[into], route, kind))
+            flows.append(FlowLink(nodes[source], give.flows[out], nodes[target], take.flows[into], route, kind))
         else:
             change = plan.scenario.couplings.get(kind)
-            links.append(
-                Link(nodes[source], port, nodes[target], plan.models[target].ports[into], np.array(pairs), kind=kind, weight=change.weight if change else 1.0)  # type: ignore[arg-type]
-            )
+            ends = cast(Out, give.ports[out]), cast(In, take.ports[into])
+            weight = change.weight if change else 1.0
+            links.append(Link(nodes[source], ends[0], nodes[target], ends[1], np.array(pairs), kind=kind, weight=weight))
     return wire(nodes, links, flows)

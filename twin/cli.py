@@ -31,7 +31,12 @@ city_app = typer.Typer(help="City packs: build one from its small sources.", no_
 app.add_typer(city_app, name="city")
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="FILE", help="a scenario, for example configs/scenarios/first_look.yaml")]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change one key, for example --set seed=7 or --set timeline.feeder_fault.at=21:45; repeatable")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="change one key, for example --set seed=7 or --set timeline.feeder_fault.at=21:45; repeatable"
+    ),
+]
 
 
 @app.command()
@@ -75,7 +80,13 @@ def _bar(quiet: bool) -> Iterator[Any]:
 
         def watch(progress: Progress) -> None:
             minutes, seconds = divmod(progress.now_s, 60)
-            shown = f"{minutes:3d}:{seconds:02d} of {progress.duration_s // 60} min" + (f", {progress.speed:.0f}x real time" if progress.now_s and progress.speed >= 10 else f", {progress.speed:.1f}x real time" if progress.now_s else "")
+            shown = f"{minutes:3d}:{seconds:02d} of {progress.duration_s // 60} min" + (
+                f", {progress.speed:.0f}x real time"
+                if progress.now_s and progress.speed >= 10
+                else f", {progress.speed:.1f}x real time"
+                if progress.now_s
+                else ""
+            )
             bar.update(task, description=progress.doing, total=progress.duration_s, completed=progress.now_s, shown=shown)
 
         yield watch
@@ -90,13 +101,16 @@ def validate(file: ScenarioFile, sets: Sets = None) -> None:
     plan = build.plan(read)
     sets_of = sum(len(elements) for model in plan.models.values() for elements in model.elements.values())
     links = sum(map(len, plan.pairs.values()))
-    typer.echo(f"{file}: fine ({len(plan.models)} models, {sets_of:,} elements, {links:,} couplings, {read.duration // 60} min from {plan.start:%Y-%m-%d %H:%M %Z})")
+    said = f"{len(plan.models)} models, {sets_of:,} elements, {links:,} couplings"
+    typer.echo(f"{file}: fine ({said}, {read.duration // 60} min from {plan.start:%Y-%m-%d %H:%M %Z})")
 
 
 @app.command()
 def info(
     folder: Annotated[Path, typer.Argument(metavar="RUN_OR_CITY", help="a run folder or a city pack")],
-    elements: Annotated[str, typer.Option("--elements", "-e", metavar="MODEL.SET", help="list every id of one element set, for example water.pump")] = "",
+    elements: Annotated[
+        str, typer.Option("--elements", "-e", metavar="MODEL.SET", help="list every id of one element set, for example water.pump")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
 ) -> None:
     """Tell what a run or a city pack holds: models and their time, elements and their ids."""
@@ -185,8 +199,6 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(error.exit_code)
         raise
     sys.exit(code if isinstance(code, int) else 0)
-
-
 
 
 if __name__ == "__main__":

@@ -21,17 +21,35 @@ class Check:
     mend: str
 
 
+PANDAPOWER = "import pandapower as pp, pandapower.networks as n; net = n.example_simple(); pp.runpp(net); print(pp.__version__)"
+PGM = "import power_grid_model as m; from importlib.metadata import version as v; m.initialize_array('input', 'node', 1); print(v('power-grid-model'))"
+NETCONVERT = (
+    "import sumo, subprocess, os; program = os.path.join(sumo.SUMO_HOME, 'bin', 'netconvert'); "
+    "print(subprocess.run([program, '--version'], capture_output=True, text=True, check=True).stdout.splitlines()[0])"
+)
+EPANET = "from epanet import toolkit as t; p = t.createproject(); print(t.getversion()); t.deleteproject(p)"
+VTK = (
+    "import os; os.environ.setdefault('VTK_DEFAULT_OPENGL_WINDOW', 'vtkEGLRenderWindow'); import vtk; w = vtk.vtkRenderWindow(); "
+    "w.SetOffScreenRendering(1); w.SetSize(64, 64); w.AddRenderer(vtk.vtkRenderer()); w.Render(); print(vtk.vtkVersion().GetVTKVersion())"
+)
+VTK_MEND = "python -m pip install -c configs/constraints.txt vtk && apt-get install libegl1 libgl1-mesa-dri"
+
 CHECKS = (
-    Check("libsumo", "traffic", "import libsumo, os; print(libsumo.getVersion()[1])" , REINSTALL.format(name="libsumo eclipse-sumo")),
-    Check("netconvert", "building road networks", "import sumo, subprocess, os; p = os.path.join(sumo.SUMO_HOME, 'bin', 'netconvert'); print(subprocess.run([p, '--version'], capture_output=True, text=True, check=True).stdout.splitlines()[0])", REINSTALL.format(name="eclipse-sumo")),
-    Check("pandapower", "power, the reference solver", "import pandapower as pp, pandapower.networks as n; net = n.example_simple(); pp.runpp(net); print(pp.__version__)", REINSTALL.format(name="pandapower==3.3.3")),
-    Check("power-grid-model", "power, the fast solver", "import power_grid_model as m; from importlib.metadata import version; m.initialize_array('input', 'node', 1); print(version('power-grid-model'))", REINSTALL.format(name="power-grid-model")),
-    Check("EPANET", "water", "from epanet import toolkit as t; p = t.createproject(); print(t.getversion()); t.deleteproject(p)", REINSTALL.format(name="owa-epanet")),
+    Check("libsumo", "traffic", "import libsumo; print(libsumo.getVersion()[1])", REINSTALL.format(name="libsumo eclipse-sumo")),
+    Check("netconvert", "building road networks", NETCONVERT, REINSTALL.format(name="eclipse-sumo")),
+    Check("pandapower", "power, the reference solver", PANDAPOWER, REINSTALL.format(name="pandapower==3.3.3")),
+    Check("power-grid-model", "power, the fast solver", PGM, REINSTALL.format(name="power-grid-model")),
+    Check("EPANET", "water", EPANET, REINSTALL.format(name="owa-epanet")),
     Check("pandapipes", "gas", "import pandapipes as p; print(p.__version__)", REINSTALL.format(name="pandapipes==0.16.0")),
-    Check("numba", "people: movement", "import numba; f = numba.njit(lambda x: x + 1); assert f(1) == 2; print(numba.__version__)", REINSTALL.format(name="numba llvmlite")),
+    Check(
+        "numba",
+        "people: movement",
+        "import numba; f = numba.njit(lambda x: x + 1); assert f(1) == 2; print(numba.__version__)",
+        REINSTALL.format(name="numba llvmlite"),
+    ),
     Check("Mesa", "people: decisions", "import mesa; print(mesa.__version__)", REINSTALL.format(name="Mesa")),
     Check("zarr", "recording", "import zarr, pyarrow, xarray; print(zarr.__version__)", REINSTALL.format(name="zarr pyarrow xarray")),
-    Check("VTK", "3D pictures, optional", "import os; os.environ.setdefault('VTK_DEFAULT_OPENGL_WINDOW', 'vtkEGLRenderWindow'); import vtk; w = vtk.vtkRenderWindow(); w.SetOffScreenRendering(1); w.SetSize(64, 64); r = vtk.vtkRenderer(); w.AddRenderer(r); w.Render(); print(vtk.vtkVersion().GetVTKVersion())", "python -m pip install -c configs/constraints.txt vtk && apt-get install libegl1 libgl1-mesa-dri"),
+    Check("VTK", "3D pictures, optional", VTK, VTK_MEND),
 )
 OPTIONAL = ("VTK",)
 
@@ -40,7 +58,9 @@ def results() -> Iterator[tuple[Check, bool, str]]:
     """Yield each check with whether it loads, and its version or the last line of what it said."""
     for check in CHECKS:
         try:
-            done = subprocess.run([sys.executable, "-W", "ignore", "-c", check.code], capture_output=True, text=True, timeout=120, check=False)
+            done = subprocess.run(
+                [sys.executable, "-W", "ignore", "-c", check.code], capture_output=True, text=True, timeout=120, check=False
+            )
         except subprocess.TimeoutExpired:
             yield check, False, "did not finish within 120 s"
             continue
@@ -63,7 +83,9 @@ def show() -> bool:
         for check, loads, said in results():
             optional = check.name in OPTIONAL
             fine &= loads or optional
-            table.add_row(check.name, check.purpose, "[green]loads[/]" if loads else "[yellow]absent[/]" if optional else "[red]fails[/]", said)
+            table.add_row(
+                check.name, check.purpose, "[green]loads[/]" if loads else "[yellow]absent[/]" if optional else "[red]fails[/]", said
+            )
             if not loads:
                 mends.append(f"{check.name}: {check.mend}")
     console.print(table)

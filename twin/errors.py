@@ -61,9 +61,7 @@ class EngineFailure(TwinError):
         return _engine_failure, (type(self), self.engine, self.what, self.now_s, self.element)
 
 
-def _engine_failure(
-    cls: type[EngineFailure], engine: str, what: str, now_s: int | None, element: str
-) -> EngineFailure:
+def _engine_failure(cls: type[EngineFailure], engine: str, what: str, now_s: int | None, element: str) -> EngineFailure:
     return cls(engine, what, now_s=now_s, element=element)
 
 

@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import entry_points
 from multiprocessing.connection import Connection
 from typing import Any
@@ -27,7 +28,7 @@ from twin.model import Account, Model, Setup, Snapshot
 from twin.ports import Report
 
 log = logging.getLogger(__name__)
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass
@@ -160,8 +161,12 @@ class Process:
         with (scratch / "host.log").open("wb") as out:
             self.child = subprocess.Popen(
                 [sys.executable, "-m", "twin.host", *map(str, fds), str(os.getpid())],
-                pass_fds=fds, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)},
-            )  # fmt: skip
+                pass_fds=fds,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
+            )
         theirs.close()
         self.pipe = Connection(mine.detach())
         self._send("open", self.type_name, self.model.setup)
@@ -297,7 +302,7 @@ def serve(pipe: Connection, memory: mmap.mmap) -> None:
             return
         try:
             if verb == "open":
-                host = _hosted(*arguments, memory)
+                host = _hosted(arguments[0], arguments[1], memory)
                 value: Any = None
             else:
                 assert host is not None
@@ -306,7 +311,9 @@ def serve(pipe: Connection, memory: mmap.mmap) -> None:
         except TwinError as error:
             pipe.send(("error", (error, traceback.format_exc())))
         except Exception as error:  # noqa: BLE001 - whatever an engine raises goes back as data
-            failure = EngineFailure(type(error).__name__, str(error)) if host is None else host.model.fail(f"{type(error).__name__}: {error}")
+            failure = (
+                EngineFailure(type(error).__name__, str(error)) if host is None else host.model.fail(f"{type(error).__name__}: {error}")
+            )
             pipe.send(("error", (failure, traceback.format_exc())))
 
 
@@ -339,6 +346,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     # what is pickled must name this module as the parent knows it, not `__main__`
-    from twin import host
-
-    host.main()
+    import_module("twin.host").main()

@@ -133,7 +133,11 @@ class Action:
                 wrong.append(f"{key}: {error}")
         missing = [n for n, (_, _, default) in self.parameters.items() if default is inspect.Parameter.empty and n not in taken]
         named = {by_stem.get(key, key) for key in arguments}
-        wrong += [f"{self.name} needs '{_stem(name)[0]}'" + (f" (a quantity in {_stem(name)[1]})" if _stem(name)[1] else "") for name in missing if name not in named]
+        wrong += [
+            f"{self.name} needs '{_stem(name)[0]}'" + (f" (a quantity in {_stem(name)[1]})" if _stem(name)[1] else "")
+            for name in missing
+            if name not in named
+        ]
         return taken, wrong
 
     def _typed(self, name: str, value: Any, elements: Mapping[str, ElementSet]) -> Any:

@@ -16,6 +16,7 @@ from twin.host import Inline, Process, Reply, Verb
 from twin.ports import Report
 from twin.wiring import GIVE_UP_AFTER, RELAX_AFTER, Link, Slots, Wiring, diverged
 
+
 @dataclass
 class Timing:
     """Where the wall time of a model went, and how often it was called."""
@@ -84,7 +85,9 @@ class Orchestrator:
         self.wiring, self.duration_s = wiring, duration_s
         self.nodes = [node for group in wiring.groups for node in group]
         self.by_name = {node.name: node for node in self.nodes}
-        self.parallel = [node for node in self.nodes if node.host.kind == "process"] + [node for node in self.nodes if node.host.kind != "process"]
+        self.parallel = [node for node in self.nodes if node.host.kind == "process"] + [
+            node for node in self.nodes if node.host.kind != "process"
+        ]
         self.env = simpy.Environment(initial_time=0)
         self.drivers = list(drivers)
         self.journal, self.sample, self.sample_every_s = journal, sample, sample_every_s
@@ -174,8 +177,7 @@ class Orchestrator:
             post = self.agenda.pop(0)
             verbs.setdefault(post.model, []).append((post.action, dict(post.arguments)))
             element = next((str(v) for v in post.arguments.values() if isinstance(v, str)), "")
-            facts = {key: value for key, value in post.arguments.items()}
-            report = Report(post.model, post.action, element, t, "info", facts | {"name": post.name})
+            report = Report(post.model, post.action, element, t, "info", {**post.arguments, "name": post.name})
             self.journal(Heard(t, "action", report, SOURCES[post.source]))
         return verbs
 

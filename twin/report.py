@@ -35,7 +35,9 @@ def show(run: Run, *, timing: bool = False) -> None:
         _timing(run, console)
     open_ledgers = [row for row in run.ledger.to_dict("records") if not row["closes"]] if len(run.ledger) else []
     for row in open_ledgers:
-        console.print(f"[yellow]{row['model']}: {row['what']} do not balance: {row['residual']:g} {row['unit']} (tolerance {row['tolerance']:g})[/]")
+        console.print(
+            f"[yellow]{row['model']}: {row['what']} do not balance: {row['residual']:g} {row['unit']} (tolerance {row['tolerance']:g})[/]"
+        )
     error = run.manifest.get("error")
     if error:
         console.print(f"[red]{error}[/]", soft_wrap=True)
@@ -84,20 +86,30 @@ def _most_telling(rows: Sequence[tuple[int, str, str, str]]) -> list[tuple[int, 
 
 def _facts(text: object) -> str:
     facts = json.loads(text) if isinstance(text, str) and text else {}
-    return ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in facts.items() if key not in ("name",))[:90]
+    return ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in facts.items() if key not in ("name",)
+    )[:90]
 
 
 def _kpis(run: Run, console: Console) -> None:
+    import pandas as pd
+
     kpis = run.kpis
     if not len(kpis):
         return
     table = Table("measure", Column("value", justify="right"), "unit", "target", "", box=None, header_style="dim")
     for row in kpis.to_dict("records"):
         value = row["value"]
-        shown = "-" if value is None or value != value else f"{value:,.4g}" if isinstance(value, float) else str(value)
+        shown = "-" if value is None or pd.isna(value) else f"{value:,.4g}" if isinstance(value, float) else str(value)
         verdict = str(row.get("verdict") or "")
         style = {"met": "green", "missed": "red"}.get(verdict, "dim")
-        table.add_row(str(row.get("label") or row["name"]), shown, "" if row["unit"] == "1" else str(row["unit"]), str(row.get("target") or ""), Text(verdict, style=style))
+        table.add_row(
+            str(row.get("label") or row["name"]),
+            shown,
+            "" if row["unit"] == "1" else str(row["unit"]),
+            str(row.get("target") or ""),
+            Text(verdict, style=style),
+        )
     console.print(table)
 
 
@@ -105,9 +117,23 @@ def _timing(run: Run, console: Console) -> None:
     timing = run.timing
     if not len(timing):
         return
-    table = Table("model", "host", *(Column(name, justify="right") for name in ("advance s", "solve s", "waited s", "advanced", "solved")), box=None, header_style="dim")
+    table = Table(
+        "model",
+        "host",
+        *(Column(name, justify="right") for name in ("advance s", "solve s", "waited s", "advanced", "solved")),
+        box=None,
+        header_style="dim",
+    )
     for name, row in timing.iterrows():
-        table.add_row(str(name), str(row["host"]), f"{row['advance_s']:.2f}", f"{row['solve_s']:.2f}", f"{row['wait_s']:.2f}", f"{row['advances']:.0f}", f"{row['solves']:.0f}")
+        table.add_row(
+            str(name),
+            str(row["host"]),
+            f"{row['advance_s']:.2f}",
+            f"{row['solve_s']:.2f}",
+            f"{row['wait_s']:.2f}",
+            f"{row['advances']:.0f}",
+            f"{row['solves']:.0f}",
+        )
     console.print(table)
 
 

@@ -178,7 +178,9 @@ def make(raw: Mapping[str, Any], file: Path, locate: Any = None, overrides: Mapp
     sections = {name: data.pop(name) for name in names if name in data}
     problems = []
     if "drivers" in data:
-        problems.append(Problem(nearest("drivers", [*Scenario.model_fields, *names], what="key"), *_place(("drivers",), str(file), locate, overrides)))
+        problems.append(
+            Problem(nearest("drivers", [*Scenario.model_fields, *names], what="key"), *_place(("drivers",), str(file), locate, overrides))
+        )
     fields = [field for field in Scenario.model_fields if field != "drivers"] + names
     for key in [key for key in data if key not in fields]:
         problems.append(Problem(nearest(key, fields, what="key"), *_place((key,), str(file), locate, overrides)))

@@ -68,7 +68,13 @@ def labelled(port: Port, values: np.ndarray, ids: Sequence[str]) -> xr.DataArray
     """Return an array with its element ids as coordinate and its unit in attrs."""
     import xarray as xr
 
-    return xr.DataArray(values, dims=[port.at], coords={port.at: list(ids)}, name=port.name, attrs={"units": port.unit, "long_name": port.label or port.name})
+    return xr.DataArray(
+        values,
+        dims=[port.at],
+        coords={port.at: list(ids)},
+        name=port.name,
+        attrs={"units": port.unit, "long_name": port.label or port.name},
+    )
 
 
 def free_folder(scenario: Scenario, out: str | Path | None) -> Path:
@@ -115,7 +121,7 @@ class Simulation:
         self._watchdog_s, self._hosts, self._record = watchdog_s, hosts, record
         self._started = time.perf_counter()
         self._last_watch = self.recording_s = 0.0
-        self.orchestrator: Orchestrator | None = None
+        self._ran: Orchestrator | None = None
 
     def __enter__(self) -> Simulation:
         try:
@@ -133,7 +139,7 @@ class Simulation:
         self.scratch.mkdir(parents=True, exist_ok=True)
         self._say("starting engines")
         wiring = build.join(plan, watchdog_s=self._watchdog_s, hosts=self._hosts)
-        self.orchestrator = Orchestrator(
+        self._ran = Orchestrator(
             wiring,
             duration_s=scenario.duration,
             drivers=plan.drivers,
@@ -209,6 +215,13 @@ class Simulation:
         self._guarded(self.orchestrator.do, model, verb, taken)
 
     @property
+    def orchestrator(self) -> Orchestrator:
+        """The orchestrator, once the simulation is open."""
+        if self._ran is None:
+            raise TwinError("the simulation is not open: use it as `with twin.Simulation(...) as sim:`")
+        return self._ran
+
+    @property
     def now_s(self) -> int:
         """Simulated seconds since the start."""
         return self.orchestrator.now_s
@@ -273,25 +286,46 @@ class Simulation:
         rows = []
         for node in self.orchestrator.nodes:
             for account in node.host.ledger():
-                rows.append({"model": node.name, **asdict(account), "residual": account.residual, "closes": abs(account.residual) <= account.tolerance})
-        waiting = {node.name: node.host.waiting() for node in self.orchestrator.nodes if any(not f.gives for f in node.model.flows.values())}
+                rows.append(
+                    {
+                        "model": node.name,
+                        **asdict(account),
+                        "residual": account.residual,
+                        "closes": abs(account.residual) <= account.tolerance,
+                    }
+                )
+        waiting = {
+            node.name: node.host.waiting() for node in self.orchestrator.nodes if any(not f.gives for f in node.model.flows.values())
+        }
         for link in self.orchestrator.wiring.flows:
             held = waiting.get(link.target.name, {}).get(link.into.name, 0) + sum(map(len, link.target.inbox.get(link.into.name, [])))
-            rows.append({"model": str(link), "what": "records", "unit": "1", "gained": link.emitted, "lost": link.emitted - held, "held": held, "tolerance": 0.0, "residual": 0.0, "closes": True})
+            rows.append(
+                {
+                    "model": str(link),
+                    "what": "records",
+                    "unit": "1",
+                    "gained": link.emitted,
+                    "lost": link.emitted - held,
+                    "held": held,
+                    "tolerance": 0.0,
+                    "residual": 0.0,
+                    "closes": True,
+                }
+            )
         return rows
 
     def _say(self, doing: str) -> None:
         if self.watch is None:
             return
         now = time.perf_counter()
-        ran = self.orchestrator
+        ran = self._ran
         now_s = ran.now_s if ran else 0
         if doing != "running" or now - self._last_watch > 0.1 or now_s >= self.scenario.duration:
             self._last_watch = now
             self.watch(Progress(now_s, self.scenario.duration, now_s / max(now - self._started, 1e-9), doing))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        ran = self.orchestrator
+        ran = self._ran
         if error is not None and self.status in ("done", "degraded"):
             self.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             self.error = str(error) or type(error).__name__

@@ -19,7 +19,7 @@ def registry() -> Any:
     """The one pint registry (imported on first use: it is slow to start)."""
     import pint
 
-    units = pint.UnitRegistry(cache_folder=":auto:", autoconvert_offset_to_baseunit=True)
+    units: Any = pint.UnitRegistry(cache_folder=":auto:", autoconvert_offset_to_baseunit=True)
     units.define("pu = []")
     return units
 

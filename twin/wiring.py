@@ -11,7 +11,7 @@ import numpy as np
 
 from twin import units
 from twin.errors import CouplingDiverged, Problem, nearest
-from twin.ports import Flow, In, Out
+from twin.ports import Flow, In, Out, Port
 
 if TYPE_CHECKING:
     from twin.base import Coupling
@@ -29,9 +29,7 @@ class Link:
     the target last received. Waking compares the two by the port's tolerance; delivering takes all.
     """
 
-    def __init__(
-        self, source: Node, out: Out, target: Node, into: In, pairs: np.ndarray, *, kind: str, weight: float = 1.0
-    ) -> None:
+    def __init__(self, source: Node, out: Out, target: Node, into: In, pairs: np.ndarray, *, kind: str, weight: float = 1.0) -> None:
         self.source, self.target, self.kind = source, target, kind
         self.out, self.into = out, into
         self.factor = weight * (1.0 if into.dtype == bool else units.factor(out.unit, into.unit))
@@ -212,7 +210,8 @@ def diverged(group: Sequence[Node], now_s: int) -> CouplingDiverged:
     loop = " -> ".join([node.name for node in group] + [group[0].name])
     at = int(np.argmax(np.abs(worst.values.astype(float) - worst.delivered.astype(float))))
     element = worst.target.elements[worst.into.at].ids[int(worst.rows[at])]
-    what = f"no fixed point after {GIVE_UP_AFTER} sweeps: {worst.out.name} still moves by {worst.residual():g} {worst.into.unit} (tolerance {worst.into.tol:g}) in {worst}"
+    moves = f"{worst.out.name} still moves by {worst.residual():g} {worst.into.unit} (tolerance {worst.into.tol:g}) in {worst}"
+    what = f"no fixed point after {GIVE_UP_AFTER} sweeps: {moves}"
     return CouplingDiverged(f"loop {loop}", what, now_s=now_s, element=element)
 
 
@@ -228,18 +227,18 @@ class Matcher:
         """Take one row; a row between models that both take part must name real ports and elements."""
         if row.source not in self.models or row.target not in self.models:
             return
-        ends = (
-            self._end(row.source, row.source_element, row.kind, line, gives=True),
-            self._end(row.target, row.target_element, row.kind, line, gives=False),
-        )
-        if ends[0] is None or ends[1] is None:
+        source = self._end(row.source, row.source_element, row.kind, line, gives=True)
+        target = self._end(row.target, row.target_element, row.kind, line, gives=False)
+        if source is None or target is None:
             return
-        (out, i), (into, j) = ends
+        (out, i), (into, j) = source, target
         if wrong := self._unlike(out, into):
-            self._say(f"{row.source}.{out.name} ({row.source_element}) cannot feed {row.target}.{into.name} ({row.target_element}): {wrong}", line)
+            ends = f"{row.source}.{out.name} ({row.source_element}) cannot feed {row.target}.{into.name} ({row.target_element})"
+            self._say(f"{ends}: {wrong}", line)
             return
         key = (row.source, out.name, row.target, into.name, row.kind)
-        if isinstance(into, In) and into.reduce == "one" and any(k[2:4] == key[2:4] and any(p[1] == j for p in v) for k, v in self.pairs.items()):
+        fed = (target for other, pairs in self.pairs.items() if other[2:4] == key[2:4] for _, target in pairs)
+        if isinstance(into, In) and into.reduce == "one" and j in fed:
             self._say(f"{row.target}.{into.name} of {row.target_element} has two sources and takes one", line)
             return
         self.pairs.setdefault(key, []).append((i, j))
@@ -263,11 +262,12 @@ class Matcher:
 
     def _end(self, name: str, element: str, kind: str, line: int, *, gives: bool) -> tuple[Any, int] | None:
         model = self.models[name]
-        ports = [p for p in model.ports.values() if p.kind == kind and isinstance(p, Out if gives else In)]
-        ports += [f for f in model.flows.values() if f.kind == kind and f.gives == gives]  # type: ignore[misc]
+        ends: list[Port | Flow] = [port for port in model.ports.values() if isinstance(port, Out if gives else In)]
+        ends += [flow for flow in model.flows.values() if flow.gives == gives]
+        ports = [end for end in ends if end.kind == kind]
         if not ports:
-            kinds = sorted({p.kind for p in [*model.ports.values(), *model.flows.values()] if p.kind and (isinstance(p, Out) or getattr(p, "gives", False)) == gives})
             verb = "gives" if gives else "takes"
+            kinds = sorted({end.kind for end in ends if end.kind})
             self._say(f"{name} {verb} no '{kind}'; it {verb} {', '.join(kinds) or 'nothing'}", line)
             return None
         found = [(port, at) for port in ports if (at := self._at(model, port.at, element)) is not None]

@@ -26,7 +26,9 @@ class Rooms:
         self.n = n
 
     def elements(self):
-        return {"room": ElementSet(tuple(f"R{i}" for i in range(self.n)), [np.array([[10.0 * i, 0.0]]) for i in range(self.n)], label="rooms")}
+        return {
+            "room": ElementSet(tuple(f"R{i}" for i in range(self.n)), [np.array([[10.0 * i, 0.0]]) for i in range(self.n)], label="rooms")
+        }
 
 
 class Heat(Model):

@@ -12,7 +12,6 @@ import pytest
 import sixth
 
 from twin import units
-from twin.base import Coupling
 from twin.host import Inline, Process, model_class
 from twin.model import Model
 from twin.ports import In, Out, Port
@@ -72,14 +71,27 @@ def steps(model: Model) -> tuple[int, int]:
 
 
 def test_importing_a_model_starts_no_engine(name):
-    heavy = "pandapower pandapipes libsumo epanet numba mesa scipy pandas shapely networkx matplotlib power_grid_model".split()
+    heavy = [
+        "pandapower",
+        "pandapipes",
+        "libsumo",
+        "epanet",
+        "numba",
+        "mesa",
+        "scipy",
+        "pandas",
+        "shapely",
+        "networkx",
+        "matplotlib",
+        "power_grid_model",
+    ]
     code = f"import sys; sys.path.append({str(Path(sixth.__file__).parent)!r}); from importlib import import_module; import_module({model_class(name).__module__!r}); print(*[n for n in {heavy!r} if n in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert said == []
 
 
 def test_reading_the_demo_starts_no_engine(name, tmp_path):
-    heavy = "pandapower pandapipes libsumo epanet numba mesa power_grid_model".split()
+    heavy = ["pandapower", "pandapipes", "libsumo", "epanet", "numba", "mesa", "power_grid_model"]
     setup = model_class(name).demo(tmp_path)
     (tmp_path / "setup.pickle").write_bytes(__import__("pickle").dumps(setup))
     code = (

@@ -99,7 +99,7 @@ def test_validation_imports_no_engine_and_takes_under_a_second_beyond_starting_p
     """Also of the whole default city, where it is there: see tests/configs."""
     file = mini.write(tmp_path)
     kit = str(Path(sixth.__file__).parent)
-    engines = "pandapower pandapipes libsumo epanet numba mesa power_grid_model".split()
+    engines = ["pandapower", "pandapipes", "libsumo", "epanet", "numba", "mesa", "power_grid_model"]
     code = f"import sys; sys.path.append({kit!r}); import sixth; sixth.register(None); import twin; twin.load({str(file)!r}); print(*[n for n in {engines!r} if n in sys.modules])"
 
     def cpu_s(*command):

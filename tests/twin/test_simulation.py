@@ -93,7 +93,9 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_host_folder_and_hash_se
     code = f"import sys; sys.path.append({str(kit)!r}); import sixth; sixth.register(None); import twin; twin.simulate({str(tmp_path / 'mini.yaml')!r}, out=sys.argv[1])"
     for number, (seed, zone) in enumerate([("1", "UTC"), ("2", "America/New_York")]):
         out = tmp_path / f"other{number}" / "run"
-        subprocess.run([sys.executable, "-c", code, out], check=True, env={"PYTHONHASHSEED": seed, "TZ": zone, "PATH": "/usr/bin", "LC_ALL": "C"})
+        subprocess.run(
+            [sys.executable, "-c", code, out], check=True, env={"PYTHONHASHSEED": seed, "TZ": zone, "PATH": "/usr/bin", "LC_ALL": "C"}
+        )
         seen.add(digest(out))
     assert len(seen) == 1
 
