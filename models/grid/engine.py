@@ -12,13 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 import pandapower as pp
 import pandas as pd
-from pandapower.convert_format import convert_format
 from power_grid_model import ComponentType, PowerGridModel, initialize_array
 from power_grid_model.errors import PowerGridError
 from power_grid_model_io.converters import PandaPowerConverter
 
-from models.grid.network import SOLVED, GridNetwork
-from models.grid.tables import Table
+from models.grid.build import build
+from models.grid.network import GridNetwork
 from twin.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ AGREE_PU = 1e-6
 LOAD_KINDS = ("const_power", "const_impedance", "const_current")
 
 
-class Diverged(Exception):  # noqa: N818 - it is a fact about the network, which the model answers
+class Diverged(Exception):
     """No voltage solution exists (or was found) for these loads."""
 
 
@@ -74,48 +73,6 @@ class Solver(Protocol):
 
     def solve(self, demand: Demand) -> Flow:
         """Return the flow, or raise Diverged."""
-
-
-def build(network: GridNetwork) -> Any:
-    """Make a pandapowerNet from vetted tables, with one extra load a bus (the last rows of `load`)."""
-    scalars = network.tables.scalars
-    net = pp.create_empty_network(f_hz=float(scalars.get("f_hz", 50.0)), sn_mva=float(scalars.get("sn_mva", 1.0)))
-    for name in SOLVED:
-        table = network.tables[name]
-        if len(table):
-            net[name] = _frame(table, net[name] if name in net else pd.DataFrame())
-    version = str(scalars.get("version", net.version))
-    net.version, net.format_version = version, str(scalars.get("format_version", version))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            convert_format(net)
-    except Exception as error:  # pandapower raises plain exceptions of many kinds on files it cannot convert
-        raise InputError(f"{network.tables.path}: pandapower cannot read this file's format {version}: {error}") from error
-    start = int(net.load.index.max()) + 1 if len(net.load) else 0
-    extra = range(start, start + len(net.bus))
-    pp.create_loads(net, list(net.bus.index), p_mw=0.0, q_mvar=0.0, name="extra", index=list(extra))
-    return net
-
-
-def _frame(table: Table, empty: pd.DataFrame) -> pd.DataFrame:
-    """Make a data frame with the file's types, and the defaults of `empty` where the file names none."""
-    columns = [c for c in table.columns if c not in ("geo", "coords")]
-    frame = pd.DataFrame({c: pd.Series(table.column(c), index=list(table.index), dtype=object) for c in columns})
-    for column in columns:
-        dtype = table.dtypes.get(column) or (str(empty[column].dtype) if column in empty else "object")
-        if dtype == "object":
-            continue
-        values = frame[column]
-        if dtype.startswith(("int", "uint")) and values.isna().any():
-            dtype = "float64"
-        if dtype == "bool" and values.isna().any():
-            values = values.map(lambda v: bool(v) if v is not None else column == "in_service")
-        try:
-            frame[column] = values.astype(dtype)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"table '{table.name}', column '{column}': not of type {dtype}: {error}") from None
-    return frame
 
 
 class Branches:

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from models.grid.backup import Backup
+from models.grid.loads import Loads
 from models.grid.network import GridNetwork, read_network
 from models.grid.protection import Relay
 from models.grid.switching import Switching
@@ -130,13 +131,7 @@ class Grid(Model):
         self.trafo_relay = Relay(options.trafo_pickup, options.trafo_tms, options.relay_reset)
         self.energy_mwh = np.zeros(4)  # from infeeds, from generators, served, lost
         self.power_mw = np.zeros(4)  # the same, as of the last power flow
-        loads = net.tables["load"]
-        row = {index: i for i, index in enumerate(net.tables["bus"].index)}
-        self.load_bus = np.array([row[bus] for bus in loads.column("bus")], int)
-        columns = [np.array(loads.column(c, default), float) for c, default in (("p_mw", 0.0), ("scaling", 1.0), ("in_service", True))]
-        self.load_mw = np.prod(columns, axis=0)
-        kinds = [str(kind) for kind in loads.column("type", "")]
-        self.load_class = np.array([net.profile.classes.index(k) if k in net.profile.classes else -1 for k in kinds], int)
+        self.loads = Loads(net, setup.start)
         self.tan_phi = math.tan(math.acos(options.power_factor))
         self.gas_bus = np.array([unit.bus for unit in net.gas_units], int)
         self.gas_rated_mw = np.array([unit.rated_mw for unit in net.gas_units], float)
@@ -251,7 +246,7 @@ class Grid(Model):
     def advance(self, until_s: int) -> bool:
         """Move relays, tanks and energies on; what operates before `until_s` acts at its own second."""
         moved = False
-        before = self._class_factors()
+        before = self.loads.classes(self.now_s)
         while self.now_s < until_s:
             due = self.next_s()
             step_to = until_s if due is None else min(until_s, due)
@@ -261,7 +256,7 @@ class Grid(Model):
                 moved = True
                 if step_to < until_s:
                     self.solve()
-        return moved or not np.array_equal(before, self._class_factors())
+        return moved or not np.array_equal(before, self.loads.classes(self.now_s))
 
     def _integrate(self, dt_s: int) -> None:
         hours = dt_s / TIME_S
@@ -296,17 +291,9 @@ class Grid(Model):
         known = [end for end in ends if end is not None]
         return min(known) if known else None
 
-    def _class_factors(self) -> np.ndarray:
-        profile = self.network.profile
-        if not profile.classes:
-            return np.ones(0)
-        start = self.setup.start
-        return profile.at(start.hour * 3600 + start.minute * 60 + start.second + self.now_s)
-
-    def _nominal(self) -> np.ndarray:
+    def _factor(self) -> np.ndarray:
         """Return each load's factor before anything is shed: its profile times its bus's scale."""
-        factors = np.append(self._class_factors(), 1.0)
-        return factors[self.load_class] * self.bus_factor[self.load_bus]
+        return self.loads.by_profile(self.now_s) * self.bus_factor[self.loads.bus]
 
     def _demand(self, kept: float) -> Any:
         extra = self.extra_load_mw * self.bus_kept
@@ -316,7 +303,7 @@ class Grid(Model):
             trafo_closed=self.trafo_closed.copy(),
             switch_closed=self.switch_closed.copy(),
             source_on=self.source_on.copy(),
-            factor=self._nominal() * self.bus_kept[self.load_bus] * kept,
+            factor=self._factor() * self.bus_kept[self.loads.bus] * kept,
             extra_mw=extra * kept,
             extra_mvar=extra * kept * self.tan_phi,
             gas_mw=self.gas_rated_mw * np.clip(self.fuel_fraction, 0.0, 1.0),
@@ -361,7 +348,7 @@ class Grid(Model):
 
     def _unserved(self, live: np.ndarray, kept: float) -> np.ndarray:
         """Return what each bus asks for and does not get: all of it where it is dead, what is shed elsewhere."""
-        asked = np.bincount(self.load_bus, self.load_mw * self._nominal(), len(live)) + self.extra_load_mw
+        asked = np.bincount(self.loads.bus, self.loads.p_mw * self._factor(), len(live)) + self.extra_load_mw
         missing = np.where(live, asked * (1.0 - self.bus_kept * kept), asked)
         np.add.at(missing, self.backup.bus, np.where(self.backup.powered(), 0.0, self.backup.load_mw))
         return missing

@@ -118,7 +118,7 @@ def read_network(setup: Setup) -> GridNetwork:
     profile = read_profile(setup.files.get("profile"))
     return GridNetwork(
         tables=tables,
-        sets=_sets(tables, ids, row, points, venues, gas_units, setup.offset_m),
+        sets=_sets(tables, ids, row, points, (venues, gas_units)),
         lines=_pairs(tables["line"], "from_bus", "to_bus", row),
         trafos=_pairs(tables["trafo"], "hv_bus", "lv_bus", row),
         others=_others(tables, row),
@@ -303,11 +303,9 @@ def _sets(
     ids: Mapping[str, tuple[str, ...]],
     row: Mapping[int, int],
     points: _Points,
-    venues: Sequence[Venue],
-    gas_units: Sequence[GasUnit],
-    offset_m: tuple[float, float],
+    sites: tuple[Sequence[Venue], Sequence[GasUnit]],
 ) -> dict[str, ElementSet]:
-    at = points.bus
+    at, (venues, gas_units) = points.bus, sites
 
     def ends(pairs: np.ndarray) -> list[np.ndarray]:
         return [at[pair] for pair in pairs]

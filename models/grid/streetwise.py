@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -70,7 +71,7 @@ class Streets:
             nodes.append(int(self.before[a, nodes[-1]]))
         nodes.reverse()
         points, streets = [self.xy[a]], []
-        for pair in zip(nodes, nodes[1:], strict=False):
+        for pair in pairwise(nodes):
             _, k, forward = self.best[pair]
             street = self.base.streets[k]
             shape = street.shape if forward else street.shape[::-1]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from models.grid.build import build
 from models.grid.drawing import Ring
-from models.grid.engine import Demand, Diverged, Flow, PgmSolver, build
+from models.grid.engine import Demand, Diverged, Flow, PgmSolver
 from models.grid.network import GridNetwork, read_network
-from models.grid.switching import Positions
-from models.grid.topology import Topology
+from models.grid.topology import Positions, Topology
 from twin.errors import InputError
 from twin.model import Setup
 
@@ -133,7 +133,7 @@ def _cases(bench: Bench, rings: list[Ring], substations: list[str]) -> tuple[Flo
 
 
 def tap(bench: Bench, substation: str, target_pu: float, step_percent: float) -> int:
-    """Return the change of tap position that brings a substation's busbars nearest to `target_pu` at peak."""
-    vm = bench.flow(gas=0.0).vm_pu
+    """Return the change of tap position that brings a substation's busbars nearest `target_pu` at peak, gas-fired units at half output."""
+    vm = bench.flow(gas=0.5).vm_pu
     low = np.mean([vm[bench.rows["bus"][f"{substation}{section}"]] for section in "AB"])
     return round(float((low / target_pu - 1.0) * 100.0 / step_percent))
