@@ -1,7 +1,5 @@
 """The ground people walk on: a raster of walkable cells, the walls between them, and labelled areas."""
 
-# ruff: noqa: PLR0917 - compiled functions take their numbers by position
-
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -18,6 +18,9 @@ WALL_MARGIN_M = 0.6
 WALL_COST = 2.0
 """What a metre right at a wall costs on top of its length, falling to nothing at `WALL_MARGIN_M`."""
 
+HERE = -128
+"""What `Fields.way` holds in the cells of a target: no direction, but the mark of having arrived."""
+
 _CHUNK = 4
 
 
@@ -60,11 +63,12 @@ def march(
     sources: NDArray[np.int64],
     far: NDArray[np.float32],
     way: NDArray[np.int8],
+    field: int,
 ) -> None:
     """Solve |grad far| = cost on the raster from `sources` outward (Sethian 1996, first order, 4 neighbours).
 
-    `cost_m` is what crossing each cell costs (m); fills `far` (inf where no way leads) and `way`, the unit
-    descent direction in steps of 1/127.
+    `cost_m` is what crossing each cell costs (m); fills `far` (inf where no way leads) and `way[:, field]`,
+    the unit descent direction in steps of 1/127, `HERE` at the sources.
     """
     far[:] = np.inf
     place = np.full(far.size, -1, np.int32)
@@ -96,7 +100,9 @@ def march(
                     size += 1
                 _up(heap, place, far, place[there])
     for here in range(far.size):
-        _descend(link[here], far, here, way)
+        _descend(link, far, here, way, field)
+    for source in sources:
+        way[source, field, 0] = way[source, field, 1] = HERE
 
 
 @njit(**CACHE)  # type: ignore[untyped-decorator]
@@ -116,16 +122,24 @@ def _arrive(link: NDArray[np.int32], far: NDArray[np.float32], cost: float) -> f
 
 
 @njit(**CACHE)  # type: ignore[untyped-decorator]
-def _descend(link: NDArray[np.int32], far: NDArray[np.float32], here: int, way: NDArray[np.int8]) -> None:
-    slope = np.zeros(2)
-    for axis in range(2):
-        for side in (axis, axis + 2):
-            there = link[side]
-            if there >= 0 and far[here] - far[there] > abs(slope[axis]):
-                slope[axis] = (far[here] - far[there]) * (1.0 if side == axis else -1.0)
-    norm = np.hypot(slope[0], slope[1])
-    for axis in range(2):
-        way[here, axis] = 0 if norm == 0.0 or far[here] == np.inf else np.int8(np.rint(127.0 * slope[axis] / norm))
+def _descend(link: NDArray[np.int32], far: NDArray[np.float32], here: int, way: NDArray[np.int8], field: int) -> None:
+    east = north = 0.0
+    if far[here] < np.inf:
+        east, north = _slope(link, far, here, 0), _slope(link, far, here, 1)
+    norm = np.sqrt(east * east + north * north)
+    scale = 0.0 if norm == 0.0 else 127.0 / norm
+    way[here, field, 0], way[here, field, 1] = np.int8(np.rint(scale * east)), np.int8(np.rint(scale * north))
+
+
+@njit(**CACHE)  # type: ignore[untyped-decorator]
+def _slope(link: NDArray[np.int32], far: NDArray[np.float32], here: int, axis: int) -> float:
+    """Return how much nearer the nearer neighbour on an axis is, negative where it lies to the west or south; 0 for none."""
+    best = 0.0
+    for side in (axis, axis + 2):
+        there = link[here, side]
+        if there >= 0 and far[here] - far[there] > abs(best):
+            best = (far[here] - far[there]) * (1.0 if side == axis else -1.0)
+    return best
 
 
 @njit(**CACHE)  # type: ignore[untyped-decorator]
@@ -145,7 +159,8 @@ class Fields:
     """Routing fields over one ground, numbered in the order added; a walker's `field` is such a number.
 
     `far_m` is (fields, cells) float32: metres to walk, a little more where walls are near; inf where no way leads.
-    `way` is (fields, cells, 2) int8: the direction to take, in steps of 1/127. 6 bytes a field and walkable cell.
+    `way` is (cells, fields, 2) int8: the direction to take, in steps of 1/127, `HERE` in the target. 6 bytes a field
+    and walkable cell; people who stand together read neighbouring bytes of `way`, wherever they are going.
     """
 
     def __init__(self, ground: Ground) -> None:
@@ -153,7 +168,7 @@ class Fields:
         self.targets: list[NDArray[np.int64]] = []
         self.absorbs = np.empty(0, np.bool_)
         self.far_m = np.empty((0, ground.cells), np.float32)
-        self.way = np.empty((0, ground.cells, 2), np.int8)
+        self.way = np.empty((ground.cells, 0, 2), np.int8)
         near = np.maximum(0.0, 1.0 - ground.clear_m / WALL_MARGIN_M)
         self._cost_m = (ground.cell_m * (1.0 + WALL_COST * near)).astype(np.float32)
 
@@ -179,7 +194,7 @@ class Fields:
         if len(self.targets) > len(self.far_m):
             more = len(self.far_m) + _CHUNK
             self.far_m = np.concatenate([self.far_m, np.empty((more - len(self.far_m), ground.cells), np.float32)])
-            self.way = np.concatenate([self.way, np.empty((more - len(self.way), ground.cells, 2), np.int8)])
+            self.way = np.concatenate([self.way, np.zeros((ground.cells, _CHUNK, 2), np.int8)], axis=1)
         self.rebuild(len(self.targets) - 1, closed=closed, area_cost=area_cost)
         return len(self.targets) - 1
 
@@ -198,7 +213,7 @@ class Fields:
             label = self.ground.raster.area[self.ground.rows, self.ground.columns]
             cost = np.where(label >= 0, cost * np.append(area_cost, 1.0)[label], cost).astype(np.float32)
         for k in fields:
-            march(link, cost, self.targets[k], self.far_m[k], self.way[k])
+            march(link, cost, self.targets[k], self.far_m[k], self.way, k)
 
     def distance_m(self, field: int | NDArray[np.int32], x_m: Floats, y_m: Floats) -> NDArray[np.float32]:
         """Return the metres to walk from each point to its field's target; inf where no way leads or off the ground."""

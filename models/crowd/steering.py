@@ -1,7 +1,5 @@
 """Where one walker turns and how far it can go, compiled: ways, walls and the others around it."""
 
-# ruff: noqa: PLR0917 - compiled functions take their numbers by position
-
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -11,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from models.crowd.geometry import CACHE, Floats, Raster, Segments, bin_of, crosses
+from models.crowd.routing import HERE
 
 BIN_M = 0.8
 """Side of the cells in which others are looked up (m)."""
@@ -22,7 +21,7 @@ FADE_GEOMETRY = 12.0
 
 
 class Ways(NamedTuple):
-    """Routing fields: (fields, cells) metres, (fields, cells, 2) directions, and whether arriving ends the walk."""
+    """Routing fields: (fields, cells) metres, (cells, fields, 2) directions, and whether arriving ends the walk."""
 
     far_m: NDArray[np.float32]
     way: NDArray[np.int8]
@@ -90,8 +89,10 @@ def pull(raster: Raster, ways: Ways, field: int, wall: Floats, count: int, x: fl
                 if _unseen(wall, count, x, y, cx, cy, np.inf):
                     continue
             weight = (1.0 - abs(u - j)) * (1.0 - abs(v - i))
-            ex += weight * ways.way[field, here, 0]
-            ey += weight * ways.way[field, here, 1]
+            east = ways.way[here, field, 0]
+            if east != HERE:
+                ex += weight * east
+                ey += weight * ways.way[here, field, 1]
     if ex == 0.0 and ey == 0.0:
         ex, ey = _rescue(raster, ways, field, wall, count, x, y)
     norm = np.sqrt(ex * ex + ey * ey)
