@@ -12,7 +12,7 @@ import numpy as np
 
 from twin.errors import StorageError
 from twin.sheet import ModelSheet, PortSheet
-from twin.storage import safe_name, storing, sync_file
+from twin.storage import safe_name, storing, sync_files
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -87,6 +87,7 @@ class Fields:
                     fill_value=_fill(dtype),
                     dimension_names=("time", port.at),
                     compressors=_blosc(dtype),
+                    chunk_key_encoding={"name": "default", "separator": "."},
                     attributes={"units": port.unit, "long_name": port.label or name.replace("_", " ")},
                 )
 
@@ -138,13 +139,12 @@ class Fields:
         first = self.number * self.chunk
         last = min(first + self.chunk, len(self.times_s))
         for key, block in self.block.items():
-            array = self.arrays[key]
             with storing(self.path.joinpath(*key)):
                 if block.shape[1]:
-                    array[first:last] = block[: last - first]
-                file = self.path.joinpath(*key, "c", str(self.number), "0")
-                if file.exists():
-                    sync_file(file)
+                    self.arrays[key][first:last] = block[: last - first]
+        files = [self.path.joinpath(*key, f"c.{self.number}.0") for key in self.block]
+        with storing(self.path):
+            sync_files([file for file in files if file.exists()])
 
 
 def _fill(dtype: np.dtype[Any]) -> float | int | bool:

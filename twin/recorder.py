@@ -57,13 +57,13 @@ class Recorder:
         float32: bool = True,
         moving: Mapping[str, int] | None = None,
     ) -> None:
-        self._lay(Path(folder), models, duration_s, record_every_s, float32=float32)
-        if (self.folder / "manifest.json").exists() or (self.folder / "fields.zarr").exists():
+        if (Path(folder) / "manifest.json").exists() or (Path(folder) / "fields.zarr").exists():
             raise StorageError(f"{folder}: holds a run already; name another folder")
         needed = self.estimate_bytes(
             models, duration_s=duration_s, record_every_s=record_every_s, tracks_every_s=tracks_every_s, float32=float32, moving=moving
         )
-        refuse_if_it_cannot_fit(self.folder, needed)
+        refuse_if_it_cannot_fit(Path(folder), needed)
+        self._lay(Path(folder), models, duration_s, record_every_s, float32=float32)
         self.manifest: dict[str, Any] = dict(manifest) | {
             "format": FORMAT,
             "status": "running",
@@ -195,13 +195,18 @@ class Recorder:
         """Commit what is left and close the run as `status` (done, degraded, failed, interrupted).
 
         `kpis` are computed from what is on disk by now, so that they can be computed again from the folder.
+        StorageError: the disk refused the last chunk; the run then says `failed`, if even that can be written.
         """
         if status not in STATUSES:
             raise ValueError(f"status {status!r}: {', '.join(STATUSES)}")
-        self._flush()
-        self.closed = True
         self.manifest |= {"status": status, "timing": timing or {}, "ledger": list(ledger), "error": error, "kpis": []}
-        self._write_manifest()
+        self.closed = True
+        try:
+            self._flush()
+        except StorageError as refused:
+            self.manifest |= {"status": "failed", "error": error or str(refused)}
+            self._write_manifest()
+            raise
         if kpis:
             from twin.kpi import compute
             from twin.results import open_run

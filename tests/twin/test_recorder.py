@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -182,10 +183,11 @@ def test_a_run_killed_at_any_moment_opens_cut_at_the_committed_second(tmp_path, 
     for number in range(12):
         folder = tmp_path / str(number)
         child = subprocess.Popen([sys.executable, "-c", CHILD.format(here=str(Path(__file__).parent)), str(folder)])
-        while not (folder / "manifest.json").exists():
+        until_s = pick.choice([-1, pick.randrange(0, 2000)])
+        while not (folder / "manifest.json").exists() or open_run(folder).committed_s < until_s:
             assert child.poll() is None
-            time.sleep(0.005)
-        time.sleep(pick.uniform(0.0, 0.4))
+            time.sleep(0.001)
+        time.sleep(pick.uniform(0.0, 0.05))
         os.kill(child.pid, signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL
         run = open_run(folder)
@@ -237,7 +239,10 @@ try:
         town.sample(t_s, {{"wide": {{"x": rng.normal(size=20000)}}}})
 except StorageError as error:
     print(error)
-    sys.exit(4)
+    try:
+        town.finish("done")
+    except StorageError:
+        sys.exit(4)
 """
 
 
@@ -254,8 +259,51 @@ def test_a_disk_that_refuses_is_named_and_the_run_still_opens(tmp_path):
     assert f"{tmp_path / 'run' / 'fields.zarr' / 'wide' / 'x'}" in child.stdout
     run = open_run(tmp_path / "run")
     assert run.committed_s == 70
+    assert run.status == "failed"
+    assert "File too large" in run.manifest["error"]
     assert np.isfinite(run.fields["wide"].x.values).all()
     assert not list((tmp_path / "run").rglob("*.tmp"))
+
+
+ENOSPC = """
+import sys
+sys.path.insert(0, {here!r})
+import recorded
+from pathlib import Path
+from twin.errors import StorageError
+from twin.results import open_run
+town = recorded.start(Path({disk!r}) / "run", duration_s=60000)
+recorded.go_on(town, 0, 100).commit(100)
+try:
+    with open({disk!r} + "/others", "wb") as file:
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+except OSError:
+    pass
+try:
+    recorded.go_on(town, 110, 60000)
+except StorageError as error:
+    print(error)
+try:
+    town.finish("done")
+except StorageError as error:
+    print(error)
+print(open_run(town.folder).committed_s, len(open_run(town.folder).fields["water"].pressure_m.values), open_run(town.folder).status)
+"""
+
+
+def test_a_disk_that_others_filled_ends_the_recording_and_the_run_opens(tmp_path):
+    code = ENOSPC.format(here=str(Path(__file__).parent), disk=str(tmp_path))
+    room = ["unshare", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs -o size=8m none "$0" && exec "$@"', str(tmp_path)]
+    if not shutil.which("unshare") or subprocess.run([*room, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    child = subprocess.run([*room, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr
+    first, _, last = child.stdout.strip().splitlines()
+    assert "No space left on device" in first
+    assert str(tmp_path / "run") in first
+    assert last.split()[:2] == ["100", "11"]
 
 
 def test_a_full_disk_becomes_a_storage_error(tmp_path, monkeypatch):
