@@ -151,9 +151,9 @@ class Project:
         kind, duration, index = ctypes.c_int(), ctypes.c_long(), ctypes.c_int()
         self.call("settimeparam", en.HYDSTEP, self.hyd_step_s)
         self._code("timetonextevent", ctypes.byref(kind), ctypes.byref(duration), ctypes.byref(index))
-        step = int(self.call("gettimeparam", en.PATTERNSTEP))
+        step, report = (int(self.call("gettimeparam", what)) for what in (en.PATTERNSTEP, en.REPORTSTEP))
         pattern = step - (self.time_s() + int(self.call("gettimeparam", en.PATTERNSTART))) % step
-        return max(1, min(duration.value, pattern, self.hyd_step_s))
+        return max(1, min(duration.value, pattern, report - self.time_s() % report, self.hyd_step_s))
 
     def move(self, dt_s: int) -> int:
         """Move tanks by at most `dt_s` under held flows (less at an event or when a rule fires); return the seconds moved."""

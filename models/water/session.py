@@ -278,10 +278,10 @@ class Session:
     def _empty_tanks(self) -> None:
         """Set a tank that would empty within a second to its lowest level.
 
-        EPANET does so for tanks that fill, but rounds the last half second of one that empties to no event at all and
-        then lets it give water it has not got for a whole step.
+        EPANET does so for tanks that fill, but overshoots by half a second with one that empties, or stops short of it by
+        as much and then lets it give water it has not got for a whole step.
         """
-        nearly = (self._tank_inflow < 0) & (self._volume > self._lowest) & (self._volume + self._tank_inflow <= self._lowest)
+        nearly = (self._tank_inflow < 0) & (self._volume + self._tank_inflow <= self._lowest)
         for i in np.flatnonzero(nearly):
             self.project.set_level(self.network.tanks[i], self.lowest_m[i] / self.project.length)
         if nearly.any():

@@ -160,6 +160,6 @@ def _synthetic(network: Layout, found: Findings) -> dict[str, str]:
         "ground": f"flat at {plan.GROUND_M:g} m",
         "mains": f"along every street, {found.length_km:.1f} km, bores from demand; Hazen-Williams {plan.ROUGHNESS}",
         "works": f"{STATIONS} stations of {PUMPS} pumps of {pump.duty_l_per_s:.0f} l/s at {pump.duty_m:.1f} m, {plan.EFFICIENCY_PERCENT} %",
-        "tanks": f"{TANKS} of {network.tank_diameter_m:.1f} m diameter, {plan.TOWER_M:g} m above ground, {STORED_SHARE:.0%} of a day's demand",
+        "tanks": f"{TANKS} of {network.tank_diameter_m:.1f} m diameter, {plan.TOWER_M:g} m up, {STORED_SHARE:.0%} of a day's demand",
         "isolation valves": "one at each end of every main",
     }
