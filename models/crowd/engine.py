@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +18,8 @@ BODY_RADIUS_M = 0.2
 """Radius of a walker's body (JuPedSim's default for this model)."""
 WALK_M_PER_S = 1.34
 """What people take for their walking speed when they weigh ways (Weidmann 1993)."""
-STILL_M_PER_S = 0.2
-"""Slower than this in front of a station counts as queueing."""
+STILL_M_PER_S = 0.6
+"""Whoever is bound for a station and slower than this queues for it (people in a queue shuffle)."""
 ENTER_CLEAR_M = 0.45
 """A person steps onto the concourse only where nobody is nearer than this."""
 OFF, INSIDE, UNDERWAY, PLATFORM = -1, 0, 1, 2
@@ -87,8 +88,9 @@ class Movement:
         self.fields = Fields(self.ground)
         venue = self.lines[self.venue_gates]
         self.gate_field = np.full(len(network.gates), -1, np.int32)
+        every = np.arange(len(self.lines))
         self.others = {
-            g: self.lines[self.venue_gates & (np.arange(len(self.lines)) != g)] for g in np.flatnonzero(self.venue_gates).tolist()
+            g: np.concatenate([self.lines[self.venue_gates & (every != g)], self._around(g)]) for g in np.flatnonzero(self.venue_gates).tolist()
         }
         for g, others in self.others.items():
             self.gate_field[g] = self.fields.add(self._pocket(g, sign=1.0), absorbs=False, closed=others)
@@ -96,6 +98,8 @@ class Movement:
         rings = [row.ring for row in (*network.carparks, *network.exits)]
         ways += [self.fields.add(shapely.Polygon(ring), closed=venue) for ring in rings]
         self.way_field = np.array(ways, np.int32)
+        centres = np.array([np.mean(ring, axis=0) for ring in rings]).reshape(-1, 2)
+        self.target_area = np.concatenate([self.platform, self.ground.area_at(*centres.T)]).astype(np.int64)
         self.doors = np.array([len(station.doors) for station in network.stations], np.int64)
         self.door_field = np.full((self.station_count, max([*self.doors.tolist(), 1])), -1, np.int32)
         for s, station in enumerate(network.stations):
@@ -103,6 +107,14 @@ class Movement:
                 shut = self.lines[self.entry[s] : self.entry[s] + 1]
                 self.door_field[s, d] = self.fields.add(shapely.Polygon(ring), absorbs=False, closed=shut)
         self.venue = np.flatnonzero(self.venue_gates)
+
+    def _around(self, gate: int) -> np.ndarray:
+        """Return three segments that fence off the outside of a gate a few cells beyond it: ways to it lead from inside only."""
+        a, b = self.lines[gate].reshape(2, 2)
+        along = (b - a) / np.hypot(*(b - a)) * 2.0 * self.ground.cell_m
+        out = self.outward[gate] * 6.0 * self.ground.cell_m
+        corners = [a - along, a - along + out, b + along + out, b + along]
+        return np.array([np.concatenate(pair) for pair in itertools.pairwise(corners)])
 
     def weigh(self, area_cost: np.ndarray) -> None:
         """Let each metre in area k cost `area_cost[k]` metres to everybody who looks for a way."""
@@ -180,9 +192,9 @@ class Movement:
             return
         leg, of, label = self.leg[w.id], self.group[w.id], w.area
         xy = np.column_stack([w.x_m, w.y_m])
-        gate, target = groups.gate[of], groups.target[of]
-        past = np.einsum("ij,ij->i", xy - self.middle[gate], self.outward[gate])
-        out = (leg == INSIDE) & (past > self.ground.cell_m) & ~self.seating[label]
+        target = groups.target[of]
+        out = (leg == INSIDE) & ~self.seating[label]
+        out[out] = self._past(xy[out])
         self.leg[w.id[out]] = UNDERWAY
         w.retarget(out, self.way_field[target[out]])
         bound = (leg == UNDERWAY) & (target < self.station_count)
@@ -191,6 +203,12 @@ class Movement:
             entry = self.entry[station]
             deep = -np.einsum("ij,ij->i", xy - self.middle[entry], self.outward[entry])
             self._let_in(bound & (label == self.platform[station]) & (deep > self.ground.cell_m), station)
+
+    def _past(self, xy: np.ndarray) -> np.ndarray:
+        """Say of each point near the gates of the venue whether it lies beyond the nearest."""
+        middle, outward = self.middle[self.venue], self.outward[self.venue]
+        nearest = np.hypot(xy[:, :1] - middle[:, 0], xy[:, 1:] - middle[:, 1]).argmin(axis=1)
+        return np.einsum("ij,ij->i", xy - middle[nearest], outward[nearest]) > 0
 
     def _let_in(self, mask: np.ndarray, station: np.ndarray) -> None:
         w = self.walkers
@@ -256,12 +274,12 @@ class Movement:
         here = first < len(order)
         here[here] = self.group[w.id[order[first[here]]]] == rows[here]
         at = order[first[here]]
-        cell = np.maximum(self.ground.cell_at(w.x_m[at], w.y_m[at]), 0)
         inside = self.leg[w.id[at]] == INSIDE
         on = np.flatnonzero(here)
         for g in self.venue:
-            near[on[inside], g] = self.fields.far_m[self.gate_field[g], cell[inside]] / WALK_M_PER_S
-        direct[on] = self.fields.far_m[self.way_field[:, None], cell].T / WALK_M_PER_S
+            near[on[inside], g] = self.fields.distance_m(int(self.gate_field[g]), w.x_m[at[inside]], w.y_m[at[inside]]) / WALK_M_PER_S
+        for t, field in enumerate(self.way_field.tolist()):
+            direct[on, t] = self.fields.distance_m(field, w.x_m[at], w.y_m[at]) / WALK_M_PER_S
         near[~here] = outlook.near_s[groups.sector[rows[~here]]]
         return near, direct
 

@@ -237,6 +237,7 @@ class Evening:
         wait_s = np.zeros(len(self.way[0]))
         stations = len(self.net.stations)
         wait_s[:stations] = np.where(self.serves, self.boarding.wait_s(to[:stations]), np.inf)
+        wait_s[self.cleared[self.movement.target_area] & (self.movement.target_area >= 0)] = np.inf
         self._report_jams(gate_s, before, now_s)
         return Outlook(self.near, self.way, gate_s, wait_s)
 
@@ -278,6 +279,7 @@ class Evening:
             density = moving.walkers.density_per_m2()[moving.platform]
             flow[moving.entry] = np.where(density < self.limit, flow[moving.entry], 0.0)
         moving.walkers.gates.capacity_per_s[:] = flow
+        moving.walkers.gates.credit[flow == 0] = 0.0
 
     def _arrive(self, group: int, target: int) -> None:
         groups, parks = self.groups, len(self.net.carparks)

@@ -80,7 +80,7 @@ class Boarding:
             come = self.runs & (self.due_s <= now_s)
         here = self.leaves_s > now_s
         self.credit = np.where(here, np.minimum(self.credit + self.rate_per_s, self.rate_per_s + 1.0), 0.0)
-        return np.where(here, np.minimum(np.floor(self.credit).astype(np.int64), self.room), 0)
+        return np.where(here, np.minimum(np.floor(self.credit + 1e-9).astype(np.int64), self.room), 0)
 
     def _leave(self, now_s: int) -> None:
         gone = (self.room > 0) & (self.leaves_s <= now_s)
@@ -136,7 +136,7 @@ class CarParks:
         self.credit = np.minimum(self.credit + self.exit_per_s, np.maximum(self.exit_per_s, 1.0))
         records = []
         for at, queue in enumerate(self.queues):
-            passed = min(len(queue), int(self.credit[at]))
+            passed = min(len(queue), int(self.credit[at] + 1e-9))
             for group in queue[:passed]:
                 records.append((group, at, -1, int(size[group]), now_s))
                 self.driven += int(size[group])
