@@ -31,15 +31,18 @@ log = logging.getLogger(__name__)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-@dataclass
+NOTHING: Mapping[str, np.ndarray] = {}
+
+
+@dataclass(slots=True)
 class Reply:
     """What a model says after a step: whether outputs can have moved, and what it wants to tell."""
 
     moved: bool = False
     next_s: int | None = None
-    notices: list[Report] = field(default_factory=list)
-    degraded: list[Report] = field(default_factory=list)
-    records: dict[str, np.ndarray] = field(default_factory=dict)
+    notices: Sequence[Report] = ()
+    degraded: Sequence[Report] = ()
+    records: Mapping[str, np.ndarray] = field(default_factory=lambda: NOTHING)
     took_s: float = 0.0
 
 
@@ -104,14 +107,13 @@ class Inline:
 
     def _said(self, moved: bool, started: float) -> Reply:
         model = self.model
-        reply = Reply(moved, model.next_s() if self.has_next else None)
+        reply = Reply(moved, model.next_s() if self.has_next else None, (), (), NOTHING)
         if model.notices:
             reply.notices, model.notices = model.notices, []
         if model.degraded:
             reply.degraded, model.degraded = model.degraded, []
-        for name in self.gives:
-            if len(records := model.boxes[name].take()):
-                reply.records[name] = records
+        if self.gives:
+            reply.records = {name: records for name in self.gives if len(records := model.boxes[name].take())}
         reply.took_s = time.perf_counter() - started
         return reply
 

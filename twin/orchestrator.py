@@ -233,17 +233,23 @@ class Orchestrator:
             for node in group:
                 if node.dirty:
                     self._turn(node, t, relax=sweep >= RELAX_AFTER)
-            for node in group:
-                for link in node.outgoing:
-                    if link.in_loop and link.into.wake and link.fresh and not link.target.dirty and sweep >= RELAX_AFTER:
-                        link.target.dirty = link.moved()
+            if sweep >= RELAX_AFTER:
+                self._ask_again(group)
         if any(node.dirty for node in group):
             raise diverged(group, t)
+
+    @staticmethod
+    def _ask_again(group: Sequence[Node]) -> None:
+        """Wake those whose relaxed input still lies further than its tolerance from what its source says."""
+        for node in group:
+            for link in node.outgoing:
+                if link.in_loop and link.into.wake and link.fresh and link.pulled and not link.target.dirty:
+                    link.target.dirty = link.moved()
 
     def _take(self, node: Node, reply: Reply) -> None:
         node.wanted_s = reply.next_s
         if reply.notices:
-            self.reports += reply.notices
+            self.reports.extend(reply.notices)
         for report in reply.degraded:
             self.journal(Heard(node.now_s, "degraded", report, "model"))
         for name, records in reply.records.items():

@@ -45,18 +45,16 @@ class Link:
         self.delivered = self.values.copy()
         self.flipped_s = np.full(len(self.rows), -1, np.int64)
         self.fresh = self.pulled = self.in_loop = False
+        self.is_switch = bool(into.dtype == bool)
+        self.exact = self.is_switch or not into.tol
+        self.differs: bool | None = None
 
     def __str__(self) -> str:
         return f"{self.source.name}.{self.out.name} -> {self.target.name}.{self.into.name} ({self.kind})"
 
-    @property
-    def is_switch(self) -> bool:
-        """Whether the target port holds switches (bool) rather than numbers."""
-        return self.into.dtype == bool
-
     def pull(self) -> None:
         """Bring `values` up to what the source has written."""
-        self.pulled = True
+        self.pulled, self.differs = True, None
         taken = self.array if self.whole else self.array[self.taken]
         if not self.one_each:
             taken = self._reduced(taken)
@@ -73,9 +71,15 @@ class Link:
 
     def moved(self) -> bool:
         """Whether the target must wake: the source moved further than the tolerance since delivery."""
-        if self.is_switch or not self.into.tol:
-            return bool((self.values != self.delivered).any())
+        if self.exact:
+            return self.changed()
         return bool((np.abs(self.values - self.delivered) > self.into.tol).any())
+
+    def changed(self) -> bool:
+        """Whether the source says anything else than was delivered."""
+        if self.differs is None:
+            self.differs = bool((self.values != self.delivered).any())
+        return self.differs
 
     def residual(self) -> float:
         """Return the largest absolute difference between what is said and what was delivered."""
@@ -85,19 +89,20 @@ class Link:
         """Keep switches that already changed at `now_s` as they are; True if any was held back."""
         again = (self.values != self.delivered) & (self.flipped_s == now_s)
         self.values[again] = self.delivered[again]
+        self.differs = None
         return bool(again.any())
 
     def settle(self, now_s: int, *, relax: bool) -> bool:
         """Accept `values` as delivered; True if that changed anything."""
-        changed = self.values != self.delivered
-        if not changed.any():
+        if not self.changed():
             return False
+        if self.is_switch and self.in_loop:
+            self.flipped_s[self.values != self.delivered] = now_s
         if relax and not self.is_switch:
             self.delivered += 0.5 * (self.values - self.delivered)
         else:
-            self.delivered[...] = self.values
-        if self.is_switch and self.in_loop:
-            self.flipped_s[changed] = now_s
+            self.values, self.delivered, self.pulled = self.delivered, self.values, False
+        self.differs = None
         return True
 
 
@@ -124,7 +129,8 @@ class Slots:
                 link.target.wake_at(now_s + 1)
             loops = relax and link.in_loop
             changed |= link.settle(now_s, relax=loops)
-            link.fresh |= loops and link.moved()
+            if loops and not link.is_switch:
+                link.fresh |= link.moved()
         if changed:
             self._assemble()
         return changed
