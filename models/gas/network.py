@@ -12,7 +12,7 @@ import numpy as np
 from models.gas import netfile
 from models.gas.columns import Columns, distinct, names
 from models.gas.netfile import NetFile, Table
-from models.gas.orifice import Property
+from models.gas.orifice import PA_PER_BAR, R_J_PER_MOL_K, Property
 from twin.errors import InputError, Problem
 from twin.ports import ElementSet
 
@@ -34,6 +34,7 @@ _OPTIONS = (
     "alpha",
 )
 _PROPERTIES = ("density", "viscosity", "heat_capacity", "molar_mass", "compressibility", "der_compressibility")
+_MAY_LACK = ("heat_capacity", "molar_mass")
 _MOST = 30
 
 
@@ -219,14 +220,20 @@ class _Reader(Columns):
         if self.file.fluid["fluid_type"].lower() != "gas":
             self.wrong(f"the fluid '{self.file.fluid['name']}' is no gas; create the network with fluid='lgas' or 'hgas'", line)
         for name in _PROPERTIES:
+            if name not in properties and name in _MAY_LACK:
+                continue
             try:
                 found[name] = Property.of(properties[name])
             except (KeyError, TypeError, ValueError) as error:
                 self.wrong(f"the fluid's '{name}' is missing or not a constant, a line or a table of values ({error})", line)
-        molar = found["molar_mass"].at(0.0) if "molar_mass" in found else np.nan
-        if "molar_mass" in found and not 1.0 < molar < 500.0:
-            self.wrong(f"the fluid's molar mass is {molar:g} g/mol", line)
-        return {"molar_mass_kg_per_mol": 1e-3 * molar, "compressibility": found.get("compressibility", Property((0.0,), (1.0,)))}
+        if not {"density", "compressibility"} <= set(found):
+            return {"molar_mass_kg_per_mol": np.nan, "compressibility": Property((0.0,), (1.0,))}
+        z = found["compressibility"]
+        # where the file gives no molar mass: that of the density at 0 degC and 1.01325 bar, which pandapipes' densities are at
+        molar = 1e-3 * found["molar_mass"].at(0.0) if "molar_mass" in found else _molar_mass(found["density"].at(273.15), z.at(NORMAL_BAR))
+        if not 1e-3 < molar < 0.5:
+            self.wrong(f"the fluid's molar mass is {1e3 * molar:g} g/mol", line)
+        return {"molar_mass_kg_per_mol": molar, "compressibility": z}
 
     def _options(self) -> dict[str, Any]:
         """Return the solver options saved with the network: those that concern its physics."""
@@ -283,3 +290,8 @@ class _Reader(Columns):
                 shape[:, :2] + self.offset_m if shape.ndim == 2 and shape.shape[1] >= 2 and len(shape) > 1 else points[[start, end]]
             )
         return lines
+
+
+def _molar_mass(density_kg_per_m3: float, compressibility: float) -> float:
+    """Return M = rho Z R T / p at 0 degC and 1.01325 bar."""
+    return density_kg_per_m3 * compressibility * R_J_PER_MOL_K * 273.15 / (NORMAL_BAR * PA_PER_BAR)
