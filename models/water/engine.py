@@ -241,17 +241,22 @@ class Project:
         for k, base in enumerate(self._categories[node], 1):
             self.call("setbasedemand", node, k, base * factor)
 
-    def set_hole(self, number: int, area_m2: float) -> None:
+    def take_holes(self) -> None:
+        """Make emitters ready for orifices: exponent 1/2 unless the file's own emitters need theirs, and no backflow."""
+        self.exponent = float(self.call("getoption", en.EMITEXPON))
+        if not (self.at_nodes("EMITTER") > 0).any():
+            self.call("setoption", en.EMITEXPON, 0.5)
+            self.exponent = 0.5
+        self.call("setoption", en.EMITBACKFLOW, 0)
+
+    def set_hole(self, number: int, area_m2: float, head_m: float = 1.0) -> None:
         """Open an orifice at the middle node `number`: Q = area sqrt(2 g h), `area_m2` being Cd times the hole's area.
 
-        EPANET's emitter is Q = C p^n in the file's units with one n for all; n must be 1/2 here.
+        EPANET's emitter is Q = C p^n in the file's units with one n for the whole network; where n is not 1/2 the flow
+        is that of the orifice at `head_m` only.
         """
-        if area_m2 > 0 and self.call("getoption", en.EMITEXPON) != 0.5:
-            self.call("setoption", en.EMITEXPON, 0.5)
-        if area_m2 > 0:
-            self.call("setoption", en.EMITBACKFLOW, 0)
-        c = area_m2 * (2 * GRAVITY_M_PER_S2 / self.pressure_per_m) ** 0.5 / self.flow
-        self.call("setnodevalue", self.middle(number) + 1, en.EMITTER, c)
+        flow = area_m2 * (2 * GRAVITY_M_PER_S2 * head_m) ** 0.5 / self.flow
+        self.call("setnodevalue", self.middle(number) + 1, en.EMITTER, flow / (head_m * self.pressure_per_m) ** self.exponent)
 
     def middle(self, number: int) -> int:
         """Return the position of split `number`'s middle node in EPANET's order."""

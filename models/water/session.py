@@ -28,6 +28,10 @@ from scipy.sparse.csgraph import connected_components
 from models.water.engine import Project, Terms
 from models.water.network import WaterNetwork
 
+HALF, MOST_MATCHES = 0.5, 40
+FLOAT_M3_PER_S = 1e-7
+"""Less than this into a full tank is left to EPANET."""
+
 Command = tuple[Any, ...]
 """("hold", link), ("free", link), ("status", link, 0|1), ("setting", link, x), ("start", pump), ("demand", [(junction, factor)...]),
 ("hole", pipe, Cd*A in m2)"""
@@ -56,7 +60,12 @@ class Volumes:
 
     def after(self, rates: Volumes, dt_s: float) -> Volumes:
         """Return these volumes after `dt_s` seconds at `rates`."""
-        return Volumes(*(mine + rate * dt_s for mine, rate in zip(asdict(self).values(), asdict(rates).values(), strict=True)))
+        return Volumes(
+            self.produced + rates.produced * dt_s,
+            self.served + rates.served * dt_s,
+            self.leaked + rates.leaked * dt_s,
+            self.spilled + rates.spilled * dt_s,
+        )
 
 
 @dataclass
@@ -115,6 +124,10 @@ class Session:
             p.split(pipe, number)
         p.start()
         self._measure()
+        if origin.splits:
+            p.take_holes()
+        self._cut: np.ndarray | None = None
+        self._floated: dict[int, tuple[int, float, float]] = {}
         self.held: dict[str, Held] = {}
         self.factors = np.ones(len(self.network.junctions))
         self.holes: dict[str, float] = {}
@@ -142,6 +155,7 @@ class Session:
         self._area = np.pi / 4 * p.tank_values("TANKDIAM") ** 2
         self.lowest_m, self.highest_m = p.tank_values("MINLEVEL") * p.length, p.tank_values("MAXLEVEL") * p.length
         self._lowest = p.tank_values("MINVOLUME") * p.length**3
+        self._highest = p.tank_values("MAXVOLUME") * p.length**3
         self._overflows = p.tank_values("CANOVERFLOW") > 0
         self._pump_links = np.array([p.link[name] for name in self.network.pumps.ids], dtype=int) - 1
         self._pipe_links = np.array([p.link[name] for name in self.network.pipes.ids], dtype=int) - 1
@@ -183,6 +197,7 @@ class Session:
             pass
         if self.t_s < now_s:
             self._move(now_s)
+        self._unfloat()
         for command in commands:
             if command[0] == "hole" and command[1] not in self.origin.splits:
                 self._rebase(command[1])
@@ -293,21 +308,68 @@ class Session:
 
     def _solve(self) -> None:
         p = self.project
+        self._unfloat()
         for name, held in self.held.items():  # rules cannot be switched off link by link: undo what one did to a held link
             for part in self._parts(name):
                 if p.has_status(part) and p.status(part):
                     held.status, held.setting = 1, p.setting(part)
                     p.shut(part)
         supplied = self._supplied()
-        for number, pipe in enumerate(self.origin.splits):
-            p.set_hole(number, self.holes.get(pipe, 0.0) if supplied[self._middles[number]] else 0.0)
-        code = p.run()
+        holes = {i: self.holes.get(pipe, 0.0) for i, pipe in enumerate(self.origin.splits)}
+        for number, area in holes.items():
+            p.set_hole(number, area if supplied[self._middles[number]] else 0.0)
+        code = self._run({i: area for i, area in holes.items() if area and supplied[self._middles[i]]})
+        while self._float():
+            code = self._run({i: area for i, area in holes.items() if area and self._supplied()[self._middles[i]]})
         if code:
             self.warnings.append((self.t_s, code))
         self.solved = True
         self._read(self._supplied())
         self._due_s = self.t_s + p.next_event_s()
         self._plan()
+
+    def _run(self, holes: dict[int, float]) -> int:
+        code = self.project.run()
+        return self._match_orifices(holes) if holes and self.project.exponent != HALF else code
+
+    def _float(self) -> bool:
+        """Shut links that fill a full tank or drain an empty one; True if there were any.
+
+        EPANET means to do this itself, but 2.3.5 lets water run into a full tank, where it is lost (OpenWaterAnalytics
+        issue 900), and out of an empty one over a short pipe (issue 623). The links open again before the next solution.
+        """
+        p = self.project
+        inflow = p.at_nodes("DEMAND")[self._tank_nodes] * p.flow
+        full = (self._volume >= self._highest * (1 - 1e-9)) & (inflow > FLOAT_M3_PER_S) & ~self._overflows
+        empty = (self._volume <= self._lowest + self._highest * 1e-9) & (inflow < -FLOAT_M3_PER_S)
+        found = False
+        for node, into in [(n, 1) for n in self._tank_nodes[full]] + [(n, -1) for n in self._tank_nodes[empty]]:
+            flow = p.at_links("FLOW") * into
+            towards = ((p.ends[:, 1] == node) & (flow > 0)) | ((p.ends[:, 0] == node) & (flow < 0))
+            for link in (np.flatnonzero(towards) + 1).tolist():
+                if link not in self._floated:
+                    self._floated[link] = (p.status(link), p.setting(link), p.loss(link))
+                    p.shut(link)
+                    found = True
+        return found
+
+    def _unfloat(self) -> None:
+        for link, (status, setting, loss) in self._floated.items():
+            self.project.bring(link, status, setting, loss)
+        self._floated = {}
+
+    def _match_orifices(self, holes: dict[int, float]) -> int:
+        """Repeat the solution until emitters of the file's exponent give what orifices would at the heads found."""
+        p, middles = self.project, self._middles[list(holes)]
+        code, before = 0, np.zeros(len(holes))
+        for _ in range(MOST_MATCHES):
+            heads = np.maximum(p.at_nodes("HEAD")[middles] * p.length - self._elevation_m[middles], 1e-3)
+            if (abs(heads - before) < 1e-4 * heads).all():
+                return code
+            for (number, area), head in zip(holes.items(), heads.tolist(), strict=True):
+                p.set_hole(number, area, head)
+            code, before = p.run(), heads
+        return code or 1
 
     # -- results ------------------------------------------------------------------------------------------------------
 
@@ -317,10 +379,12 @@ class Session:
         cut = p.cuttable & (p.at_links("STATUS") == 0)
         for name in self.held:
             cut[[part - 1 for part in self._parts(name)]] = True
-        a, b = p.ends[~cut].T
-        graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(p.node_count, p.node_count))
-        _, label = connected_components(graph, directed=False)
-        return np.isin(label, label[p.fixed])
+        if self._cut is None or not np.array_equal(cut, self._cut):
+            a, b = p.ends[~cut].T
+            graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(p.node_count, p.node_count))
+            _, label = connected_components(graph, directed=False)
+            self._cut, self._joined = cut, np.isin(label, label[p.fixed])
+        return self._joined
 
     def _read(self, supplied: np.ndarray) -> None:
         p, nodes, junctions = self.project, self.project.nodes, len(self.network.junctions)

@@ -313,3 +313,31 @@ def test_a_pda_network_asked_for_more_than_it_can_give_serves_less_and_balances(
     assert (model.served_m3_per_s <= model.wanted_m3_per_s * (1 + 1e-6)).all()
     step(model, 300)
     assert abs(model.ledger()[0].residual) < 1e-3 * model.ledger()[0].gained + 0.01
+
+
+def test_a_burst_beside_emitters_of_another_exponent_is_still_an_orifice(water):
+    text = SPOUT.format(units="LPS", head=30).replace("[OPTIONS]", "[EMITTERS]\n B 0.01\n[OPTIONS]\n Emitter Exponent 1.2")
+    model = water.solved(text)
+    model.burst("P2", 2e-3, 0.6)
+    model.solve()
+    assert model.leak_m3_per_s[1] == pytest.approx(0.6 * 2e-3 * math.sqrt(2 * G * model.pressure_m.mean()), rel=0.01)
+    # the file's own emitter keeps its law: 0.01 l/s p^1.2, which the ledger counts as leaked
+    own = 0.01e-3 * model.pressure_m[1] ** 1.2
+    step(model, 100)
+    assert model.ledger()[0].lost == pytest.approx(100 * (own + model.leak_m3_per_s[1] + model.served_m3_per_s.sum()), rel=1e-3)
+
+
+def test_a_full_tank_takes_no_more_and_no_water_is_lost(water):
+    # EPANET 2.3.5 by itself lets water run into a full tank that cannot overflow (OpenWaterAnalytics/EPANET issue 900)
+    text = DEMO.replace("LINK PU2 CLOSED IF NODE T1 ABOVE 4.5\n LINK PU2 OPEN IF NODE T1 BELOW 2.5", "")
+    text = text.replace("T1  45         3 ", "T1  45         4.9").replace("18        0", "8         0").replace("T1  45 ", "T1  40 ")
+    model = water.solved(text, patterns="file")
+    step(model, *range(300, 7201, 300))
+    assert model.level_m[0] == pytest.approx(5.0)
+    assert model.flow_m3_per_s[7] == 0  # the main of the tank
+    assert model.ledger()[0].held == pytest.approx(0.1 * math.pi / 4 * 8**2, abs=0.05)
+    assert abs(model.ledger()[0].residual) < 0.05
+    model.pump_powered[:] = False
+    model.solve()
+    step(model, 7500)
+    assert model.level_m[0] < 5.0  # and gives it back when the pumps stop
