@@ -36,7 +36,7 @@ class CrowdOptions(Options):
     people: int | None = Field(None, ge=0, le=500_000, description="people in the seats at the start; all seats unless given")
     ends: str = Field("+1 min", description="when the event ends: a clock time or '+5 min' after the start")
     onset: Seconds = Field(120, description="median time from the end until a group stands up (synthetic)")
-    onset_spread: float = Field(0.8, ge=0, le=2, description="sigma of that lognormal time (synthetic)")
+    onset_spread: float = Field(0.6, ge=0, le=2, description="sigma of that lognormal time (synthetic)")
     modes: dict[str, float] = Field(MODE_SHARES, description="shares of groups by metro, coach, car and foot")
     dark_speed: float = Field(
         DARK_SPEED, gt=0, le=1, description="walking speed in the dark over that in light (synthetic; see DARK_SPEED)"
