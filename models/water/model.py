@@ -28,7 +28,7 @@ BAND_M = 2.0
 """A junction's pressure must rise this far above the threshold before it can be low again (and tanks a twentieth of their range)."""
 WARNINGS = {
     1: "the hydraulics did not balance",
-    2: "the hydraulics balanced only with a status that keeps changing",
+    2: "the hydraulics balanced only once pumps and valves were kept from switching",
     3: "nodes with demand are cut off",
     4: "a pump is asked for more than its curve gives",
     5: "a control valve cannot hold its setting",
@@ -232,8 +232,8 @@ class Water(Model):
         for code in codes:
             if code not in self._warned:
                 self.hydraulics_warned(what=WARNINGS.get(code, f"warning {code}"), happened_s=at_s)
-            if code in NOT_SOLVED:
-                self.degrade("", WARNINGS[code])
+                if code in NOT_SOLVED:
+                    self.degrade("", WARNINGS[code])
         self._warned = codes
 
     def _watch_pressure(self, at_s: int, silent: bool) -> None:
@@ -250,8 +250,9 @@ class Water(Model):
 
     def _watch_tanks(self, at_s: int, silent: bool) -> None:
         session = self.session
-        span = np.maximum(session.highest_m - session.lowest_m, 1e-9)
-        share = (session.levels_m(at_s) - session.lowest_m) / span
+        lowest_m, levels_m = session.tanks.lowest_m, session.levels_m(at_s)
+        span = np.maximum(session.tanks.highest_m - lowest_m, 1e-9)
+        share = (levels_m - lowest_m) / span
         for i, now in enumerate(share):
             was = int(self.tank_state[i])
             state = 2 if now * span[i] < 0.01 else 1 if now < self.options.low_tank + (0.05 if was else 0.0) else 0
@@ -260,7 +261,7 @@ class Water(Model):
             if state != was and not silent:
                 notice = (self.tank_recovered, self.tank_low, self.tank_empty)[state]
                 if state > was or state == 0:
-                    notice(i, happened_s=at_s, level_m=round(float(session.levels_m(at_s)[i]), 2))
+                    notice(i, happened_s=at_s, level_m=round(float(levels_m[i]), 2))
             self.tank_state[i] = state
 
     def _announce(self, before: np.ndarray) -> None:

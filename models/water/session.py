@@ -17,7 +17,7 @@ counts, and closing the pipe cuts it off - none of which an emitter at an end no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,77 +27,14 @@ from scipy.sparse.csgraph import connected_components
 
 from models.water.engine import Project, Terms
 from models.water.network import WaterNetwork
+from models.water.record import Fields, Held, Origin, Volumes
+from models.water.tanks import Tanks
 
 HALF, MOST_MATCHES = 0.5, 40
-FLOAT_M3_PER_S = 1e-7
-"""Less than this into a full tank is left to EPANET."""
 
 Command = tuple[Any, ...]
 """("hold", link), ("free", link), ("status", link, 0|1), ("setting", link, x), ("start", pump), ("demand", [(junction, factor)...]),
 ("hole", pipe, Cd*A in m2)"""
-
-
-@dataclass
-class Held:
-    """A link kept shut, and what it goes back to."""
-
-    since_s: int
-    status: int
-    setting: float
-    loss: float
-    pattern: int
-    controls: list[int]
-
-
-@dataclass
-class Volumes:
-    """Water in m3 (or m3/s) since the start."""
-
-    produced: float = 0.0
-    served: float = 0.0
-    leaked: float = 0.0
-    spilled: float = 0.0
-
-    def after(self, rates: Volumes, dt_s: float) -> Volumes:
-        """Return these volumes after `dt_s` seconds at `rates`."""
-        return Volumes(
-            self.produced + rates.produced * dt_s,
-            self.served + rates.served * dt_s,
-            self.leaked + rates.leaked * dt_s,
-            self.spilled + rates.spilled * dt_s,
-        )
-
-
-@dataclass
-class Origin:
-    """Where a log starts: plain data that a fresh project goes on from; levels and settings in the file's units."""
-
-    t_s: int = 0
-    splits: list[str] = field(default_factory=list)
-    levels: dict[str, float] = field(default_factory=dict)
-    links: dict[str, tuple[int, float]] = field(default_factory=dict)
-    held: dict[str, tuple[int, int, float]] = field(default_factory=dict)
-    factors: dict[int, float] = field(default_factory=dict)
-    holes: dict[str, float] = field(default_factory=dict)
-    volumes: dict[str, float] = field(default_factory=lambda: asdict(Volumes()))
-
-
-@dataclass
-class Fields:
-    """One hydraulic solution in SI units: nodes in the network's order, pipes and pumps in theirs."""
-
-    head_m: np.ndarray
-    wanted_m3_per_s: np.ndarray
-    served_m3_per_s: np.ndarray
-    supplied: np.ndarray
-    inflow_m3_per_s: np.ndarray
-    pipe_flow_m3_per_s: np.ndarray
-    pipe_velocity_m_per_s: np.ndarray
-    leak_m3_per_s: np.ndarray
-    leak_head_m: dict[str, float]
-    pump_flow_m3_per_s: np.ndarray
-    pump_kw: np.ndarray
-    pump_on: np.ndarray
 
 
 class Session:
@@ -111,7 +48,7 @@ class Session:
         self.origin = Origin()
         self.project: Project | None = None
         self._begin(self.origin)
-        self.first_stored_m3 = float(self._volume.sum()) if len(network.tanks) else 0.0
+        self.first_stored_m3 = self.tanks.stored_m3
 
     # -- a project from an origin -------------------------------------------------------------------------------------
 
@@ -145,18 +82,11 @@ class Session:
         self._demand(sorted(origin.factors.items()))
         for pipe, area in origin.holes.items():
             self.holes[pipe] = area
-        self._read_tanks()
+        self.tanks.read()
 
     def _measure(self) -> None:
         p = self.project
-        self._tank_nodes = np.array([p.node[name] for name in self.network.tanks], dtype=int) - 1
-        self._curves = [p.volume_curve(name) for name in self.network.tanks]
-        self._bottom = p.tank_values("ELEVATION")
-        self._area = np.pi / 4 * p.tank_values("TANKDIAM") ** 2
-        self.lowest_m, self.highest_m = p.tank_values("MINLEVEL") * p.length, p.tank_values("MAXLEVEL") * p.length
-        self._lowest = p.tank_values("MINVOLUME") * p.length**3
-        self._highest = p.tank_values("MAXVOLUME") * p.length**3
-        self._overflows = p.tank_values("CANOVERFLOW") > 0
+        self.tanks = Tanks(p, self.network)
         self._pump_links = np.array([p.link[name] for name in self.network.pumps.ids], dtype=int) - 1
         self._pipe_links = np.array([p.link[name] for name in self.network.pipes.ids], dtype=int) - 1
         self._pipe_index = {name: i for i, name in enumerate(self.network.pipes.ids)}
@@ -172,14 +102,9 @@ class Session:
 
     def _rebase(self, pipe: str) -> None:
         """Split `pipe`: go on in a fresh project from plain data; the log starts anew."""
-        p, heads = self.project, self.project.at_nodes("HEAD")
-        levels = {name: float(heads[i] - b) for name, i, b in zip(self.network.tanks, self._tank_nodes, self._bottom, strict=True)}
-        full = self.highest_m / p.length
-        stuck = {
-            self.network.nodes.index(name)
-            for name, level, low, high in zip(levels, levels.values(), self.lowest_m / p.length, full, strict=True)
-            if level <= low + 1e-6 or level >= high - 1e-6
-        }
+        p, tanks = self.project, self.tanks
+        levels = dict(zip(tanks.names, tanks.levels.tolist(), strict=True))
+        stuck = {self.network.nodes.index(name) for name in tanks.at_limit()}
         ends = dict(zip(self.network.pipes.ids, self.network.pipes.ends.tolist(), strict=True))
         links = {}
         for name, link in p.link.items():
@@ -278,29 +203,18 @@ class Session:
         """Move tanks towards `until_s`; True if a rule of the file fired, which ends the move early."""
         before = self._switches() if self.project.rule_step_s else None
         while self.t_s < until_s:
-            stored = self._volume.sum()
+            stored = self.tanks.stored_m3
             moved = self.project.move(until_s - self.t_s)
             self.t_s += moved
-            self._read_tanks()
-            self._empty_tanks()
+            self.tanks.read()
+            self.tanks.empty()
             self.volumes = self.volumes.after(self._rates, moved)
-            if self._overflows.any():
-                self.volumes.spilled += max(0.0, float(self._tank_inflow.sum() * moved - (self._volume.sum() - stored)))
+            if self.tanks.overflows.any():
+                kept = self.tanks.stored_m3 - stored
+                self.volumes.spilled += max(0.0, float(self.tanks.inflow_m3_per_s.sum()) * moved - kept)
             if before is not None and not np.array_equal(before, self._switches()):
                 return True
         return False
-
-    def _empty_tanks(self) -> None:
-        """Set a tank that would empty within a second to its lowest level.
-
-        EPANET does so for tanks that fill, but overshoots by half a second with one that empties, or stops short of it by
-        as much and then lets it give water it has not got for a whole step.
-        """
-        nearly = (self._tank_inflow < 0) & (self._volume + self._tank_inflow <= self._lowest)
-        for i in np.flatnonzero(nearly):
-            self.project.set_level(self.network.tanks[i], self.lowest_m[i] / self.project.length)
-        if nearly.any():
-            self._read_tanks()
 
     def _plan(self) -> None:
         rule = self.project.rule_step_s
@@ -333,25 +247,12 @@ class Session:
         return self._match_orifices(holes) if holes and self.project.exponent != HALF else code
 
     def _float(self) -> bool:
-        """Shut links that fill a full tank or drain an empty one; True if there were any.
-
-        EPANET means to do this itself, but 2.3.5 lets water run into a full tank, where it is lost (OpenWaterAnalytics
-        issue 900), and out of an empty one over a short pipe (issue 623). The links open again before the next solution.
-        """
-        p = self.project
-        inflow = p.at_nodes("DEMAND")[self._tank_nodes] * p.flow
-        full = (self._volume >= self._highest * (1 - 1e-9)) & (inflow > FLOAT_M3_PER_S) & ~self._overflows
-        empty = (self._volume <= self._lowest + self._highest * 1e-9) & (inflow < -FLOAT_M3_PER_S)
-        found = False
-        for node, into in [(n, 1) for n in self._tank_nodes[full]] + [(n, -1) for n in self._tank_nodes[empty]]:
-            flow = p.at_links("FLOW") * into
-            towards = ((p.ends[:, 1] == node) & (flow > 0)) | ((p.ends[:, 0] == node) & (flow < 0))
-            for link in (np.flatnonzero(towards) + 1).tolist():
-                if link not in self._floated:
-                    self._floated[link] = (p.status(link), p.setting(link), p.loss(link))
-                    p.shut(link)
-                    found = True
-        return found
+        """Shut what fills full tanks or drains empty ones until the next solution; True if there was anything."""
+        p, excess = self.project, [link for link in self.tanks.excess() if link not in self._floated]
+        for link in excess:
+            self._floated[link] = (p.status(link), p.setting(link), p.loss(link))
+            p.shut(link)
+        return bool(excess)
 
     def _unfloat(self) -> None:
         for link, (status, setting, loss) in self._floated.items():
@@ -414,16 +315,9 @@ class Session:
             pump_kw=p.at_links("ENERGY")[self._pump_links],
             pump_on=(status[self._pump_links] > 0) & (flow[self._pump_links] > 1e-9),
         )
-        self._tank_inflow = inflow[self._tank_nodes]
-        reservoirs = inflow.sum() - self._tank_inflow.sum()
+        self.tanks.inflow_m3_per_s = inflow[self.tanks.nodes]
+        reservoirs = inflow.sum() - self.tanks.inflow_m3_per_s.sum()
         self._rates = Volumes(produced=-float(reservoirs), served=float(served.sum()), leaked=float(leaked.sum()))
-
-    def _read_tanks(self) -> None:
-        p = self.project
-        self._volume = p.tank_values("TANKVOLUME") * p.length**3
-        self._level = p.at_nodes("HEAD")[self._tank_nodes] - self._bottom
-        if not self.solved:
-            self._tank_inflow = np.zeros(len(self._tank_nodes))
 
     @property
     def elevation_m(self) -> np.ndarray:
@@ -431,25 +325,17 @@ class Session:
         return self._elevation_m[self.project.nodes]
 
     def levels_m(self, now_s: int) -> np.ndarray:
-        """Return the tanks' levels above their bottoms at `now_s`, at most one hydraulic step after the last solution."""
-        p, dt_s = self.project, now_s - self.t_s
-        levels = self._level * p.length
-        for i, curve in enumerate(self._curves):
-            gained = self._tank_inflow[i] * dt_s / p.length**3
-            if curve is not None:
-                levels[i] = np.interp(self._volume[i] / p.length**3 + gained, curve[1], curve[0]) * p.length
-            elif self._area[i] > 0:
-                levels[i] += gained / self._area[i] * p.length
-        return np.clip(levels, np.minimum(self.lowest_m, self._level * p.length), np.maximum(self.highest_m, self._level * p.length))
+        """Return the tanks' levels above their bottoms at `now_s`."""
+        return self.tanks.levels_m(now_s - self.t_s)
 
     def moving(self) -> bool:
         """Return whether any tank's level changes with time."""
-        return bool((self._tank_inflow != 0).any())
+        return bool((self.tanks.inflow_m3_per_s != 0).any())
 
     def ledger_at(self, now_s: int) -> tuple[Volumes, float]:
         """Return the volumes since the start and the change of what the tanks hold, in m3, at `now_s`."""
         dt_s = now_s - self.t_s
-        stored = float(self._volume.sum() + self._tank_inflow.sum() * dt_s) if len(self._volume) else 0.0
+        stored = self.tanks.stored_m3 + float(self.tanks.inflow_m3_per_s.sum()) * dt_s
         return self.volumes.after(self._rates, dt_s), stored - self.first_stored_m3
 
     # -- snapshots ----------------------------------------------------------------------------------------------------

@@ -341,3 +341,18 @@ def test_a_full_tank_takes_no_more_and_no_water_is_lost(water):
     model.solve()
     step(model, 7500)
     assert model.level_m[0] < 5.0  # and gives it back when the pumps stop
+
+
+@pytest.mark.parametrize(
+    ("unbalanced", "said"),
+    [
+        ("Continue 1", "the hydraulics did not balance"),
+        ("Stop", "the hydraulics balanced only once pumps and valves were kept from switching"),
+    ],
+)
+def test_hydraulics_that_do_not_balance_are_said_and_degrade_the_run(water, unbalanced, said):
+    model = water.solved(DEMO.replace("Accuracy 0.00001", "Accuracy 0.00001\n Trials 2").replace("Continue 10", unbalanced))
+    assert [report.facts["what"] for report in model.notices if report.notice == "hydraulics_warned"] == [said]
+    assert len(model.degraded) == 1
+    step(model, 300, 600)  # and the run goes on: EPANET's own STOP would have ended it in silence
+    assert model.session.t_s == 600
