@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandapower as pp
 import pandas as pd
-from power_grid_model import ComponentType, PowerGridModel, initialize_array
+from power_grid_model import PowerGridModel, initialize_array
 from power_grid_model.errors import PowerGridError
 from power_grid_model_io.converters import PandaPowerConverter
 
@@ -183,14 +183,8 @@ class PgmSolver:
         self.model = PowerGridModel(self.data)
         self.sent: dict[str, np.ndarray] = {}
         self._ratings(net)
-        self._wanted = {
-            ComponentType.node: ["energized", "u_pu"],
-            ComponentType.source: ["p"],
-            ComponentType.sym_load: ["p"],
-            **{k: ["p"] for k in (ComponentType.sym_gen, ComponentType.shunt) if k.value in self.data},
-            **{k: ["p_from", "p_to", "i_from", "i_to"] for k in (ComponentType.line, ComponentType.transformer) if k.value in self.data},
-            **({ComponentType.three_winding_transformer: ["p_1", "p_2", "p_3"]} if "three_winding_transformer" in self.data else {}),
-        }
+        kinds = ("node", "source", "sym_load", "sym_gen", "shunt", "line", "transformer", "three_winding_transformer")
+        self._wanted = [kind for kind in kinds if kind in self.data]  # whole rows: a filter of columns costs more than it saves
 
     def _loads(self, net: Any) -> None:
         """Keep the loads that draw something, and say which file's load (or bus, after them) each belongs to."""

@@ -46,7 +46,7 @@ class Switching:
         """Open what protection opens until no faulted line is fed: within this instant, as short circuits are cleared."""
         grid = self.grid
         faulted = np.flatnonzero(grid.faulted).tolist()
-        while True:
+        while faulted:
             fed = self.topology.feed(self.at)
             found = next(((line, ends[0]) for line in faulted if (ends := self.topology.live_ends(line, fed, self.at))), None)
             if found is None:
