@@ -61,7 +61,7 @@ def build(pack: str | Path, progress: Progress = lambda _: None) -> Report:
     synths = _synths(city)
     report = Report()
     try:
-        scratch = Path(tempfile.mkdtemp(prefix=".build-", dir=city.folder))
+        scratch = Path(tempfile.mkdtemp(prefix=".build-", dir=city.folder.resolve()))
     except OSError as error:
         raise StorageError(f"{city.folder}: cannot be written to: {error.strerror}") from error
     try:
@@ -223,7 +223,7 @@ def _fill(report: Report, base: Base, laid: Mapping[str, Laid], rows: list[Coupl
     report.checks = {name: dict(one.checks) for name, one in laid.items()}
     report.synthetic = {name: dict(one.synthetic) for name, one in laid.items()}
     report.couplings = dict(sorted(Counter(row.kind for row in rows).items()))
-    met = {(row.target, row.target_element, row.kind) for row in rows}
+    met = {(row.target, row.target_element, row.kind) for row in rows} | {(row.source, row.source_element, row.kind) for row in rows}
     wants = ((name, need) for name, one in laid.items() for need in one.needs)
     report.unmet = [_said(name, need) for name, need in wants if (name, need.element, need.kind) not in met]
 
