@@ -68,6 +68,7 @@ def short(task: Task, flow: Flow) -> np.ndarray:
     """Return (junction,) bool: a supplied junction below the air's pressure, or below what a user there needs."""
     low = task.supplied & (flow.p_bar < -_BAR)
     drawing = (task.demand_kg_per_s > 0) & task.supplied[task.sink_at]
+    drawing &= ~flow.dry[task.sink_at]
     low[task.sink_at[drawing & (flow.p_bar[task.sink_at] < task.least_bar - _BAR)]] = True
     return low
 

@@ -52,6 +52,8 @@ class Flow:
     supply_kg_per_s: np.ndarray
     regulator_mode: np.ndarray
     """(regulator,) 0 holds its pressure, 1 fully open (too little upstream), 2 closed (its side has more pressure)."""
+    dry: np.ndarray
+    """(junction,) bool: no gas reaches it."""
 
 
 class Engine:
@@ -150,7 +152,8 @@ class Engine:
 
     def _read(self, mode: np.ndarray) -> Flow:
         net, n, pipes = self.net, len(self.network.junction_on), len(self.network.pipe_on)
-        p_bar = np.nan_to_num(net.res_junction.p_bar.to_numpy(float))
+        found = net.res_junction.p_bar.to_numpy(float)
+        p_bar, dry = np.nan_to_num(found), np.isnan(found[:n])
         flow = np.nan_to_num(net.res_pipe.mdot_from_kg_per_s.to_numpy(float))
         speed = np.nan_to_num(net.res_pipe.v_mean_m_per_s.to_numpy(float))
         for k, pipe in enumerate(self.holes):
@@ -158,20 +161,14 @@ class Engine:
                 speed[pipe] = speed[pipes + k]
         grids = -np.nan_to_num(net.res_ext_grid.mdot_kg_per_s.to_numpy(float))
         given = np.nan_to_num(net.res_source.mdot_kg_per_s.to_numpy(float)) if len(net.source) else np.zeros(0)
-        return Flow(p_bar[:n], p_bar[n:], flow[:pipes], speed[:pipes], np.concatenate([grids, given]) + 0.0, mode)
+        return Flow(p_bar[:n], p_bar[n:], flow[:pipes], speed[:pipes], np.concatenate([grids, given]) + 0.0, mode, dry)
 
     def _nothing(self) -> Flow:
+        """Return the state without any source: no gas anywhere."""
         network = self.network
-        n, pipes = len(network.junction_on), len(network.pipe_on)
-        zero = np.zeros(pipes)
-        return Flow(
-            np.zeros(n),
-            np.zeros(len(self.holes)),
-            zero,
-            zero.copy(),
-            np.zeros(len(network.source_at)),
-            np.zeros(len(network.regulator_on), int),
-        )
+        bar, flow = np.zeros(len(network.junction_on)), np.zeros(len(network.pipe_on))
+        mode = np.where(network.regulator_on, 0, 2)
+        return Flow(bar, np.zeros(len(self.holes)), flow, flow.copy(), np.zeros(len(network.source_at)), mode, bar == 0)
 
     def _set(self, demand: np.ndarray, switches: Switches, leak: np.ndarray) -> None:
         net, network = self.net, self.network

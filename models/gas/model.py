@@ -121,7 +121,7 @@ class Gas(Surface):
         found = self._balanced(np.where(reached & ~self.turned_off, wanted, 0.0), supply)
         self._write(found, supply, wanted)
         self._count()
-        self._tell(found, reached)
+        self._tell(found, reached & ~found.flow.dry[self.network.sink_at])
 
     def _wanted(self) -> np.ndarray:
         """Return (sink,) kg/s that users would take."""
@@ -142,7 +142,10 @@ class Gas(Surface):
         switches = (self.pipe_open.copy(), self.valve_open.copy(), self.source_open.copy(), self.set_bar.copy())
         key = (demand, self.effective_m2(), *switches)
         if self._balance is None or not same(self._balance[0], key):
-            found = balance(self.engine, self._task(demand, supply, Switches(*switches)))
+            try:
+                found = balance(self.engine, self._task(demand, supply, Switches(*switches)))
+            except (ArithmeticError, LookupError, ValueError, RuntimeError, np.linalg.LinAlgError) as error:
+                raise self.fail(f"pandapipes failed: {type(error).__name__}: {error}") from error
             if found is None:
                 raise self.fail("no steady state, even with every user cut off: a hole is too wide or a source's pressure too low")
             self._balance = key, found
@@ -177,7 +180,7 @@ class Gas(Surface):
             self.leak_kg_per_s[stretch.holes] = self.trapped.flows(stretch, self.held_bar)
             self.p_bar[stretch.junctions] = max(self.held_bar[stretch.pipes[0]] - self.trapped.ambient_bar[stretch.holes[0]], 0.0)
         self.flow_kg_per_s, self.velocity_m_per_s, self.supply_kg_per_s = flow.flow_kg_per_s, flow.velocity_m_per_s, flow.supply_kg_per_s
-        fit = supply.junction_supplied[network.sink_at] & ~self.turned_off & ~found.shed
+        fit = (supply.junction_supplied & ~flow.dry)[network.sink_at] & ~self.turned_off & ~found.shed
         self.served_kg_per_s = np.where(fit, wanted, 0.0)
         enough = flow.p_bar[network.sink_at] >= self.least_bar - 1e-6
         self.served_fraction = np.where(fit & enough, 1.0, 0.0)

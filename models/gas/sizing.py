@@ -74,8 +74,8 @@ def _cases(engine: Engine, network: Network, demand: np.ndarray) -> Iterator[_Ca
         flow = engine.flow(demand, Switches(network.pipe_on, network.valve_on, on, network.source_bar))
         name = "at peak" if out is None else f"with {network.sets['source'].ids[out]} out"
         if flow is None:
-            nothing = np.zeros(len(network.pipe_on))
-            flow = Flow(np.zeros(len(network.junction_on)), nothing[:0], nothing, nothing, np.zeros(len(on)), np.zeros(0, int))
+            bar, still = np.zeros(len(network.junction_on)), np.zeros(len(network.pipe_on))
+            flow = Flow(bar, still[:0], still, still, np.zeros(len(on)), np.zeros(0, int), bar == 0)
         lowest = int(mains[np.argmin(flow.p_bar[mains])])
         least = LEAST_BAR if out is None else LEAST_OUT_BAR
         yield _Case(name, flow, least, float(flow.p_bar[lowest]), network.sets["junction"].ids[lowest])

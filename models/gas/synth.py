@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -84,11 +85,13 @@ def synth(base: Base, laid: Mapping[str, Laid], folder: Path, options: Mapping[s
     mains = _mains(base)
     gates, units = _gates(base), _units(base)
     demand = _demand(base)
-    path = folder / FILE
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(path, _build(base, mains, gates, units, demand))
     peak = {unit.id: _unit_kg_per_s(unit.p_mw) for unit in units}
-    found = sizing.size(networks.read(path), {main.id: main.rank for main in mains}, PEAK_FACTOR, peak)
+    with tempfile.TemporaryDirectory() as drafts:
+        draft = Path(drafts) / FILE
+        _write(draft, _build(base, mains, gates, units, demand))
+        found = sizing.size(networks.read(draft), {main.id: main.rank for main in mains}, PEAK_FACTOR, peak)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE
     _write(path, _build(base, mains, gates, units, demand, found.diameter_mm))
     network = networks.read(path)
     return Laid(

@@ -91,9 +91,9 @@ def _stretches(nodes: int, edges: Iterable[tuple[int, int]]) -> np.ndarray:
     for edge in edges:
         a, b = edge
         while parent[a] != a:
-            a = parent[a] = parent[parent[a]]
+            parent[a] = a = parent[parent[a]]  # targets are assigned from the left: the old a's parent first
         while parent[b] != b:
-            b = parent[b] = parent[parent[b]]
+            parent[b] = b = parent[parent[b]]
         if a < b:
             parent[b] = a
         elif b < a:

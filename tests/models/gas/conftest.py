@@ -42,7 +42,3 @@ def saved(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / name
 
     return save
-
-
-def said(model: Gas, notice: str) -> list[Any]:
-    return [report for report in model.notices if report.notice == notice]
