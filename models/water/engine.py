@@ -142,6 +142,10 @@ class Project:
         """Solve the hydraulics of now; return the warning code (0, or 1 to 6)."""
         return self._code("runH", ctypes.byref(ctypes.c_long()))
 
+    def imbalance_m3_per_s(self) -> float:
+        """Return how much flow still changed in the last trial, summed over links."""
+        return float(self.call("getstatistic", en.RELATIVEERROR)) * float(np.abs(self.at_links("FLOW")).sum()) * self.flow
+
     def time_s(self) -> int:
         """Return EPANET's own time in seconds."""
         return int(self.call("gettimeparam", en.HTIME))

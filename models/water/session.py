@@ -31,6 +31,10 @@ from models.water.record import Fields, Held, Origin, Volumes
 from models.water.tanks import Tanks
 
 HALF, MOST_MATCHES = 0.5, 40
+NOT_BALANCED, RETRIES = 1, 4
+"""EPANET's warning when its trials ran out; a new run goes on from the flows found so far."""
+NEGLIGIBLE_M3_PER_S = 1e-6
+"""EPANET's error is relative to all flow: where a network has lost its sources, less than a millilitre a second never balances, and need not."""
 
 Command = tuple[Any, ...]
 """("hold", link), ("free", link), ("status", link, 0|1), ("setting", link, x), ("start", pump), ("demand", [(junction, factor)...]),
@@ -244,6 +248,12 @@ class Session:
 
     def _run(self, holes: dict[int, float]) -> int:
         code = self.project.run()
+        for _ in range(RETRIES):
+            if code != NOT_BALANCED or self.project.imbalance_m3_per_s() < NEGLIGIBLE_M3_PER_S:
+                break
+            code = self.project.run()
+        if code == NOT_BALANCED and self.project.imbalance_m3_per_s() < NEGLIGIBLE_M3_PER_S:
+            code = 0
         return self._match_orifices(holes) if holes and self.project.exponent != HALF else code
 
     def _float(self) -> bool:

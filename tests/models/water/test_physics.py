@@ -343,16 +343,39 @@ def test_a_full_tank_takes_no_more_and_no_water_is_lost(water):
     assert model.level_m[0] < 5.0  # and gives it back when the pumps stop
 
 
+FEW_TRIALS = DEMO.replace("Accuracy 0.00001", "Accuracy 0.00001\n Trials 2")
+
+
 @pytest.mark.parametrize(
-    ("unbalanced", "said"),
+    ("unbalanced", "retries", "said"),
     [
-        ("Continue 1", "the hydraulics did not balance"),
-        ("Stop", "the hydraulics balanced only once pumps and valves were kept from switching"),
+        ("Continue 1", 0, "the hydraulics did not balance"),
+        ("Stop", 0, "the hydraulics balanced only once pumps and valves were kept from switching"),
     ],
 )
-def test_hydraulics_that_do_not_balance_are_said_and_degrade_the_run(water, unbalanced, said):
-    model = water.solved(DEMO.replace("Accuracy 0.00001", "Accuracy 0.00001\n Trials 2").replace("Continue 10", unbalanced))
+def test_hydraulics_that_do_not_balance_are_said_and_degrade_the_run(water, monkeypatch, unbalanced, retries, said):
+    monkeypatch.setattr("models.water.session.RETRIES", retries)
+    model = water.solved(FEW_TRIALS.replace("Continue 10", unbalanced))
     assert [report.facts["what"] for report in model.notices if report.notice == "hydraulics_warned"] == [said]
     assert len(model.degraded) == 1
     step(model, 300, 600)  # and the run goes on: EPANET's own STOP would have ended it in silence
     assert model.session.t_s == 600
+
+
+def test_hydraulics_that_do_not_balance_at_once_are_tried_again(water):
+    model, sure = water.solved(FEW_TRIALS.replace("Continue 10", "Continue 1")), water.solved()
+    assert model.degraded == []
+    np.testing.assert_allclose(model.pressure_m, sure.pressure_m, atol=1e-2)
+
+
+def test_a_network_without_any_source_left_is_dry_and_not_degraded(water):
+    model = water.solved()
+    model.pump_powered[:] = False
+    model.close_pipe("P7")
+    model.close_pipe("P0")
+    model.solve()
+    step(model, 300, 600)
+    assert not model.is_supplied[1:].any()
+    assert (model.pressure_m[1:] == 0).all()
+    assert model.served_m3_per_s.sum() == 0
+    assert model.degraded == []
