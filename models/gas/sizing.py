@@ -50,17 +50,25 @@ def size(network: Network, rank: Mapping[str, str], peak_factor: float, units_kg
     demand = network.demand_kg_per_s * peak_factor + np.array([units_kg_per_s.get(sink, 0.0) for sink in sinks])
     pipes = network.sets["pipe"].ids
     sizes = np.array([SIZES_MM.index(FIRST_MM[rank[pipe]] if pipe in rank else FIRST_MM["gate"]) for pipe in pipes])
+    largest = np.full(len(sizes), len(SIZES_MM) - 1)
+    problems = list(_failures(_tried(engine, network, demand, largest)))
+    if problems:
+        raise InputError([Problem(f"gas network refused, even with the largest pipes: {problem}") for problem in problems])
     for _ in range(_ROUNDS):
-        engine.net.pipe["inner_diameter_mm"] = np.array(SIZES_MM)[sizes]
-        cases = list(_cases(engine, network, demand))
+        cases = _tried(engine, network, demand, sizes)
         wider = _wider(network, cases, sizes)
         if not wider.any():
             break
-        sizes = np.minimum(sizes + wider, len(SIZES_MM) - 1)
+        sizes = np.minimum(sizes + wider, largest)
     problems = list(_failures(cases))
     if problems:
         raise InputError([Problem(f"gas network refused: {problem}") for problem in problems])
     return Sized({pipe: SIZES_MM[i] for pipe, i in zip(pipes, sizes, strict=True)}, _said(network, cases, demand))
+
+
+def _tried(engine: Engine, network: Network, demand: np.ndarray, sizes: np.ndarray) -> list[_Case]:
+    engine.net.pipe["inner_diameter_mm"] = np.array(SIZES_MM)[sizes]
+    return list(_cases(engine, network, demand))
 
 
 def _cases(engine: Engine, network: Network, demand: np.ndarray) -> Iterator[_Case]:

@@ -27,12 +27,23 @@ def test_schutterwald_as_pandapipes_saves_it_has_the_pressures_pandapipes_finds(
 
     net = schutterwald_gas()
     found, flow = solved(saved(net))
-    pp.pipeflow(net)  # with its compiled functions; the engine runs without
+    pp.pipeflow(net, use_numba=False)
     assert len(flow.p_bar) == 2559
     np.testing.assert_allclose(flow.p_bar, net.res_junction.p_bar, atol=1e-9, rtol=0)
     np.testing.assert_allclose(flow.flow_kg_per_s, net.res_pipe.mdot_from_kg_per_s, atol=1e-9, rtol=0)
     np.testing.assert_allclose(flow.velocity_m_per_s, net.res_pipe.v_mean_m_per_s, atol=1e-7, rtol=0)
     assert flow.supply_kg_per_s.sum() == pytest.approx(found.demand_kg_per_s.sum(), rel=1e-9)
+
+
+@pytest.mark.slow
+def test_the_compiled_functions_of_pandapipes_find_the_same(saved):
+    import pandapipes as pp
+    from pandapipes.networks import schutterwald_gas
+
+    net = schutterwald_gas()
+    _, flow = solved(saved(net))
+    pp.pipeflow(net, use_numba=True)  # compiling takes some ten seconds; the engine runs without
+    np.testing.assert_allclose(flow.p_bar, net.res_junction.p_bar, atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("folder", CASES, ids=lambda folder: folder.name)
