@@ -124,6 +124,7 @@ class Project:
         self.ends = np.array([self.call("getlinknodes", i + 1) for i in range(self.link_count)], dtype=int).reshape(-1, 2) - 1
         self.types = np.array([self.call("getlinktype", i + 1) for i in range(self.link_count)], dtype=int)
         self.fixed = np.array([self.call("getnodetype", i + 1) != en.JUNCTION for i in range(self.node_count)])
+        self.tank_nodes = np.array([self.node[name] for name in network.tanks], dtype=int) - 1
         self.cuttable = (self.types == en.PIPE) | (self.types == en.PUMP)
 
     def at_nodes(self, what: str) -> np.ndarray:

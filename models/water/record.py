@@ -60,7 +60,6 @@ class Fields:
     wanted_m3_per_s: np.ndarray
     served_m3_per_s: np.ndarray
     supplied: np.ndarray
-    inflow_m3_per_s: np.ndarray
     pipe_flow_m3_per_s: np.ndarray
     pipe_velocity_m_per_s: np.ndarray
     leak_m3_per_s: np.ndarray

@@ -22,19 +22,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from models.water.engine import Project, Terms
 from models.water.network import WaterNetwork
-from models.water.record import Fields, Held, Origin, Volumes
+from models.water.reading import Reader
+from models.water.record import Held, Origin, Volumes
 from models.water.tanks import Tanks
 
 HALF, MOST_MATCHES = 0.5, 40
 NOT_BALANCED, RETRIES = 1, 4
 """EPANET's warning when its trials ran out; a new run goes on from the flows found so far."""
 NEGLIGIBLE_M3_PER_S = 1e-6
-"""EPANET's error is relative to all flow: where a network has lost its sources, less than a millilitre a second never balances, and need not."""
+"""EPANET's error is relative to all flow: where no source is left, less than a millilitre a second never balances."""
 
 Command = tuple[Any, ...]
 """("hold", link), ("free", link), ("status", link, 0|1), ("setting", link, x), ("start", pump), ("demand", [(junction, factor)...]),
@@ -64,10 +63,9 @@ class Session:
         for number, pipe in enumerate(origin.splits):
             p.split(pipe, number)
         p.start()
-        self._measure()
+        self.tanks, self._reader = Tanks(p, self.network), Reader(p, self.network, origin.splits)
         if origin.splits:
             p.take_holes()
-        self._cut: np.ndarray | None = None
         self._floated: dict[int, tuple[int, float, float]] = {}
         self.held: dict[str, Held] = {}
         self.factors = np.ones(len(self.network.junctions))
@@ -87,16 +85,6 @@ class Session:
         for pipe, area in origin.holes.items():
             self.holes[pipe] = area
         self.tanks.read()
-
-    def _measure(self) -> None:
-        p = self.project
-        self.tanks = Tanks(p, self.network)
-        self._pump_links = np.array([p.link[name] for name in self.network.pumps.ids], dtype=int) - 1
-        self._pipe_links = np.array([p.link[name] for name in self.network.pipes.ids], dtype=int) - 1
-        self._pipe_index = {name: i for i, name in enumerate(self.network.pipes.ids)}
-        self._elevation_m = p.at_nodes("ELEVATION") * p.length
-        self._file_emitters = p.at_nodes("EMITTER") > 0
-        self._middles = np.array([p.middle(i) for i in range(len(self.origin.splits))], dtype=int)
 
     def _parts(self, name: str) -> list[int]:
         parts = [self.project.link[name]]
@@ -235,14 +223,14 @@ class Session:
         supplied = self._supplied()
         holes = {i: self.holes.get(pipe, 0.0) for i, pipe in enumerate(self.origin.splits)}
         for number, area in holes.items():
-            p.set_hole(number, area if supplied[self._middles[number]] else 0.0)
-        code = self._run({i: area for i, area in holes.items() if area and supplied[self._middles[i]]})
+            p.set_hole(number, area if supplied[self._reader.middles[number]] else 0.0)
+        code = self._run({i: area for i, area in holes.items() if area and supplied[self._reader.middles[i]]})
         while self._float():
-            code = self._run({i: area for i, area in holes.items() if area and self._supplied()[self._middles[i]]})
+            code = self._run({i: area for i, area in holes.items() if area and self._supplied()[self._reader.middles[i]]})
         if code:
             self.warnings.append((self.t_s, code))
         self.solved = True
-        self._read(self._supplied())
+        self._read()
         self._due_s = self.t_s + p.next_event_s()
         self._plan()
 
@@ -271,10 +259,10 @@ class Session:
 
     def _match_orifices(self, holes: dict[int, float]) -> int:
         """Repeat the solution until emitters of the file's exponent give what orifices would at the heads found."""
-        p, middles = self.project, self._middles[list(holes)]
+        p, middles = self.project, self._reader.middles[list(holes)]
         code, before = 0, np.zeros(len(holes))
         for _ in range(MOST_MATCHES):
-            heads = np.maximum(p.at_nodes("HEAD")[middles] * p.length - self._elevation_m[middles], 1e-3)
+            heads = np.maximum(p.at_nodes("HEAD")[middles] * p.length - self._reader.elevation_m[middles], 1e-3)
             if (abs(heads - before) < 1e-4 * heads).all():
                 return code
             for (number, area), head in zip(holes.items(), heads.tolist(), strict=True):
@@ -286,53 +274,16 @@ class Session:
 
     def _supplied(self) -> np.ndarray:
         """Return which of EPANET's nodes are joined to a tank or reservoir by links that are not shut."""
-        p = self.project
-        cut = p.cuttable & (p.at_links("STATUS") == 0)
-        for name in self.held:
-            cut[[part - 1 for part in self._parts(name)]] = True
-        if self._cut is None or not np.array_equal(cut, self._cut):
-            a, b = p.ends[~cut].T
-            graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(p.node_count, p.node_count))
-            _, label = connected_components(graph, directed=False)
-            self._cut, self._joined = cut, np.isin(label, label[p.fixed])
-        return self._joined
+        return self._reader.supplied([part for name in self.held for part in self._parts(name)])
 
-    def _read(self, supplied: np.ndarray) -> None:
-        p, nodes, junctions = self.project, self.project.nodes, len(self.network.junctions)
-        head = np.where(supplied, p.at_nodes("HEAD") * p.length, self._elevation_m)
-        served = np.where(supplied & ~p.fixed, p.at_nodes("DEMANDFLOW") * p.flow, 0.0)
-        open_holes = np.zeros(p.node_count, bool)
-        open_holes[self._middles] = [self.holes.get(pipe, 0.0) > 0 for pipe in self.origin.splits]
-        emitted = np.where(supplied & (self._file_emitters | open_holes), p.at_nodes("EMITTERFLOW") * p.flow, 0.0)
-        leaked = emitted + np.where(supplied & ~p.fixed, p.at_nodes("LEAKAGEFLOW") * p.flow, 0.0)
-        inflow = np.where(p.fixed, p.at_nodes("DEMAND") * p.flow, 0.0)
-        flow, velocity, status = p.at_links("FLOW") * p.flow, p.at_links("VELOCITY") * p.length, p.at_links("STATUS")
-        leak, heads = np.zeros(len(self._pipe_links)), {}
-        for middle, pipe in zip(self._middles, self.origin.splits, strict=True):
-            leak[self._pipe_index[pipe]] = emitted[middle]
-            heads[pipe] = float(head[middle] - self._elevation_m[middle])
-        self.fields = Fields(
-            head_m=head[nodes],
-            wanted_m3_per_s=p.at_nodes("FULLDEMAND")[nodes][:junctions] * p.flow,
-            served_m3_per_s=served[nodes][:junctions],
-            supplied=supplied[nodes][:junctions],
-            inflow_m3_per_s=inflow[nodes][junctions:],
-            pipe_flow_m3_per_s=flow[self._pipe_links],
-            pipe_velocity_m_per_s=velocity[self._pipe_links],
-            leak_m3_per_s=leak,
-            leak_head_m=heads,
-            pump_flow_m3_per_s=flow[self._pump_links],
-            pump_kw=p.at_links("ENERGY")[self._pump_links],
-            pump_on=(status[self._pump_links] > 0) & (flow[self._pump_links] > 1e-9),
-        )
+    def _read(self) -> None:
+        self.fields, self._rates, inflow = self._reader.fields(self._supplied(), self.holes)
         self.tanks.inflow_m3_per_s = inflow[self.tanks.nodes]
-        reservoirs = inflow.sum() - self.tanks.inflow_m3_per_s.sum()
-        self._rates = Volumes(produced=-float(reservoirs), served=float(served.sum()), leaked=float(leaked.sum()))
 
     @property
     def elevation_m(self) -> np.ndarray:
         """Elevation of the network's nodes in their order (reservoirs: their head)."""
-        return self._elevation_m[self.project.nodes]
+        return self._reader.elevation_m[self.project.nodes]
 
     def levels_m(self, now_s: int) -> np.ndarray:
         """Return the tanks' levels above their bottoms at `now_s`."""

@@ -17,7 +17,7 @@ class Tanks:
     def __init__(self, project: Project, network: WaterNetwork) -> None:
         p = self.project = project
         self.names = network.tanks
-        self.nodes = np.array([p.node[name] for name in self.names], dtype=int) - 1
+        self.nodes = p.tank_nodes
         self._curves = [p.volume_curve(name) for name in self.names]
         self._bottom = p.tank_values("ELEVATION")
         self._area = np.pi / 4 * p.tank_values("TANKDIAM") ** 2
