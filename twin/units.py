@@ -61,7 +61,7 @@ def quantity(text: object, unit: str) -> float:
         raise ValueError(f"a bare number {text:g} where a unit is needed; write '{text:g} {unit}' if that is meant")
     if not isinstance(text, str):
         raise ValueError(f"expected a quantity such as '5 {unit}'")
-    match = re.fullmatch(r"\s*([-+]?[0-9][0-9_]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?)\s*([^\d\s].*)?", text)
+    match = re.fullmatch(r"\s*([-+]?[0-9][0-9_]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?)\s*([^\d\s].*|1/.*)?", text)
     if match is None:
         raise ValueError(f"'{text}' is no quantity; write for example '5 {unit}'")
     number, found = float(match[1].replace("_", "")), (match[2] or "").strip()
