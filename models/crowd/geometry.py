@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
 import shapely
@@ -19,8 +21,23 @@ REACH_M = 2.6
 _PIECE_M = 20.0
 """Long walls are binned in pieces of this length (m): the box round a slanting one holds mostly cells far from it."""
 
-CACHE: dict[str, bool] = {"cache": True, "fastmath": False, "nogil": True}
-"""How every compiled function is built: kept on disk, with IEEE arithmetic in the order written."""
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_COMPILED = ("geometry.py", "routing.py", "steering.py", "motion.py")
+
+_STAMP = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in _COMPILED)).hexdigest()
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile `function` once and keep the code on disk; IEEE arithmetic in the order written.
+
+    Numba renews what it kept when the function's own file changes, but not when one that it calls from another file
+    does; the stamp is over all of them.
+    """
+    dispatcher = njit(cache=True, fastmath=False, nogil=True)(function)
+    dispatcher._cache._cache_file._source_stamp = _STAMP  # type: ignore[attr-defined]
+    return cast("Callable[P, R]", dispatcher)
 
 
 class Segments(NamedTuple):
@@ -56,7 +73,7 @@ class Raster(NamedTuple):
     cell_m: float
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def crosses(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: float, dy: float) -> bool:
     """Return whether the segments a-b and c-d share a point (touching counts)."""
     if max(ax, bx) < min(cx, dx) or max(cx, dx) < min(ax, bx) or max(ay, by) < min(cy, dy) or max(cy, dy) < min(ay, by):
@@ -67,7 +84,7 @@ def crosses(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx
     return side_c * side_d <= 0.0 and side_a * side_b <= 0.0
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def bin_of(segments: Segments, x_m: float, y_m: float) -> int:
     """Return the cell of the segment grid that holds a point, clipped to the grid."""
     column = min(max(int((x_m - segments.x0_m) / segments.cell_m), 0), segments.nx - 1)
@@ -75,7 +92,7 @@ def bin_of(segments: Segments, x_m: float, y_m: float) -> int:
     return row * segments.nx + column
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def hidden(segments: Segments, first: int, last: int, ax: float, ay: float, bx: float, by: float) -> bool:
     """Return whether one of the listed segments `first` to `last` lies between two points."""
     for k in range(first, last):
@@ -85,7 +102,7 @@ def hidden(segments: Segments, first: int, last: int, ax: float, ay: float, bx: 
     return False
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def nearest_on(w: Floats, x_m: float, y_m: float) -> tuple[float, float]:
     """Return the point of segment `w` (x1, y1, x2, y2) nearest to a point."""
     ux, uy = w[2] - w[0], w[3] - w[1]
@@ -94,7 +111,7 @@ def nearest_on(w: Floats, x_m: float, y_m: float) -> tuple[float, float]:
     return w[0] + t * ux, w[1] + t * uy
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _link(
     cell: NDArray[np.int32], rows: Ints, columns: Ints, walls: Segments, x0: float, y0: float, cell_m: float, margin_m: float
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -261,7 +278,7 @@ class Ground:
         return _distances(self.walls, np.atleast_1d(np.asarray(x_m, np.float64)), np.atleast_1d(np.asarray(y_m, np.float64)))
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _distances(walls: Segments, x_m: Floats, y_m: Floats) -> Floats:
     found = np.full(x_m.size, REACH_M)
     for i in range(x_m.size):

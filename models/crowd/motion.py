@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from models.crowd.geometry import CACHE, Floats, Ints, Raster, Segments, bin_of, crosses
+from models.crowd.geometry import Floats, Ints, Raster, Segments, bin_of, compiled, crosses
 from models.crowd.routing import HERE
 from models.crowd.steering import BIN_M, FADE, Law, Ways, clip, others_near, pull, push, space_ahead, walls_near
 
@@ -56,7 +55,7 @@ class Doors(NamedTuple):
     passed: Ints
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _draw(who: int, turn: int) -> float:
     """Return a number in [0, 1) that `who` draws in this `turn`, the same on every machine (splitmix64)."""
     z = np.uint64(who) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(turn) * np.uint64(0xD1B54A32D192ED03)
@@ -65,7 +64,7 @@ def _draw(who: int, turn: int) -> float:
     return float((z ^ (z >> np.uint64(31))) >> np.uint64(11)) / 9007199254740992.0
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _bins(people: People, side: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Sort those present by cell of a grid wrapped to `side` x `side` (a power of two), by id within a cell."""
     start = np.zeros(side * side + 1, np.int32)
@@ -91,7 +90,7 @@ def _bins(people: People, side: int) -> tuple[NDArray[np.int32], NDArray[np.int3
     return start, order
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _side(doors: Doors, gate: int, x: float, y: float, dx: float, dy: float) -> int:
     """Return 0 if a move crosses a gate to the left of its direction, 1 to the right, -1 if it does not cross it."""
     gx, gy = doors.segments.ends_m[gate, 0], doors.segments.ends_m[gate, 1]
@@ -103,7 +102,7 @@ def _side(doors: Doors, gate: int, x: float, y: float, dx: float, dy: float) -> 
     return 0 if after >= 0.0 else 1
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _meets(doors: Doors, x: float, y: float, dx: float, dy: float) -> bool:
     """Return whether a move crosses any gate."""
     k = bin_of(doors.segments, x, y)
@@ -113,7 +112,7 @@ def _meets(doors: Doors, x: float, y: float, dx: float, dy: float) -> bool:
     return False
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _through(doors: Doors, x: float, y: float, dx: float, dy: float) -> bool:
     """Return whether every gate that a move meets lets it through; spends a credit and counts at each if so."""
     k = bin_of(doors.segments, x, y)
@@ -131,7 +130,7 @@ def _through(doors: Doors, x: float, y: float, dx: float, dy: float) -> bool:
     return True
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def advance(
     people: People, raster: Raster, walls: Segments, ways: Ways, doors: Doors, law: Law, factor: Floats, dt_s: float, steps: int, tick: int
 ) -> None:
@@ -159,7 +158,7 @@ def advance(
         _commit(people, raster, ways, doors, dt_s, move, step)
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _decide(
     people: People,
     raster: Raster,
@@ -210,7 +209,7 @@ def _decide(
             move[i, 0], move[i, 1] = clip(wall, count, x, y, step_m * ex, step_m * ey, r)
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _commit(people: People, raster: Raster, ways: Ways, doors: Doors, dt_s: float, move: Floats, step: int) -> None:
     """Carry out the moves, those through gates in order of id as far as the gates allow, and note who has arrived."""
     late = np.empty(people.id.size, np.int64)
@@ -234,7 +233,7 @@ def _commit(people: People, raster: Raster, ways: Ways, doors: Doors, dt_s: floa
             _place(people, raster, ways, i, move[i, 0], move[i, 1], dt_s, step)
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _place(people: People, raster: Raster, ways: Ways, i: int, dx: float, dy: float, dt_s: float, step: int) -> None:
     people.x_m[i] += dx
     people.y_m[i] += dy

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numba import njit
 from numpy.typing import NDArray
 
-from models.crowd.geometry import CACHE, Floats, Ground, crosses
+from models.crowd.geometry import Floats, Ground, compiled, crosses
 
 WALL_MARGIN_M = 0.6
 """Within this distance of a wall a metre costs more, so that ways round corners keep clear of them (m)."""
@@ -24,7 +23,7 @@ HERE = -128
 _CHUNK = 4
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _up(heap: NDArray[np.int32], place: NDArray[np.int32], far: NDArray[np.float32], k: int) -> None:
     moving = heap[k]
     while k > 0:
@@ -38,7 +37,7 @@ def _up(heap: NDArray[np.int32], place: NDArray[np.int32], far: NDArray[np.float
     place[moving] = k
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _down(heap: NDArray[np.int32], place: NDArray[np.int32], far: NDArray[np.float32], size: int) -> None:
     moving, k = heap[0], 0
     while True:
@@ -56,7 +55,7 @@ def _down(heap: NDArray[np.int32], place: NDArray[np.int32], far: NDArray[np.flo
     place[moving] = k
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def march(
     link: NDArray[np.int32],
     cost_m: NDArray[np.float32],
@@ -105,7 +104,7 @@ def march(
         way[source, field, 0] = way[source, field, 1] = HERE
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _arrive(link: NDArray[np.int32], far: NDArray[np.float32], cost: float) -> float:
     a = b = np.inf
     if link[0] >= 0:
@@ -121,7 +120,7 @@ def _arrive(link: NDArray[np.int32], far: NDArray[np.float32], cost: float) -> f
     return 0.5 * (a + b + np.sqrt(2.0 * cost * cost - (a - b) * (a - b)))
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _descend(link: NDArray[np.int32], far: NDArray[np.float32], here: int, way: NDArray[np.int8], field: int) -> None:
     east = north = 0.0
     if far[here] < np.inf:
@@ -131,7 +130,7 @@ def _descend(link: NDArray[np.int32], far: NDArray[np.float32], here: int, way: 
     way[here, field, 0], way[here, field, 1] = np.int8(np.rint(scale * east)), np.int8(np.rint(scale * north))
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _slope(link: NDArray[np.int32], far: NDArray[np.float32], here: int, axis: int) -> float:
     """Return how much nearer the nearer neighbour on an axis is, negative where it lies to the west or south; 0 for none."""
     best = 0.0
@@ -142,7 +141,7 @@ def _slope(link: NDArray[np.int32], far: NDArray[np.float32], here: int, axis: i
     return best
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _cut(link: NDArray[np.int32], x_m: Floats, y_m: Floats, closed: Floats) -> None:
     for here in range(link.shape[0]):
         for side in range(2):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from models.crowd.geometry import CACHE, Floats, Raster, Segments, bin_of, crosses
+from models.crowd.geometry import Floats, Raster, Segments, bin_of, compiled, crosses
 from models.crowd.routing import HERE
 
 BIN_M = 0.8
@@ -38,7 +37,7 @@ class Law(NamedTuple):
     range_geometry_m: float
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def walls_near(walls: Segments, x: float, y: float, within_m: float, wall: Floats) -> int:
     """List the walls nearer than `within_m` in `wall`: x1, y1, x2, y2, the vector to the nearest point, its length."""
     k = bin_of(walls, x, y)
@@ -55,7 +54,7 @@ def walls_near(walls: Segments, x: float, y: float, within_m: float, wall: Float
     return found
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _to_segment(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> tuple[float, float]:
     ux, uy = bx - ax, by - ay
     length2 = ux * ux + uy * uy
@@ -63,7 +62,7 @@ def _to_segment(ax: float, ay: float, bx: float, by: float, x: float, y: float) 
     return ax + t * ux - x, ay + t * uy - y
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _unseen(wall: Floats, count: int, x: float, y: float, to_x: float, to_y: float, d: float) -> bool:
     """Return whether a wall lies between a walker and a point at distance `d`."""
     for n in range(count):  # noqa: SIM110 - any() over a generator does not compile
@@ -72,7 +71,7 @@ def _unseen(wall: Floats, count: int, x: float, y: float, to_x: float, to_y: flo
     return False
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def pull(raster: Raster, ways: Ways, field: int, wall: Floats, count: int, x: float, y: float) -> tuple[float, float]:
     """Return the way to go from a point: bilinear over the four nearest cells it sees, else towards a cell it sees."""
     ny, nx = raster.cell.shape
@@ -99,7 +98,7 @@ def pull(raster: Raster, ways: Ways, field: int, wall: Floats, count: int, x: fl
     return (0.0, 0.0) if norm < 1e-6 else (ex / norm, ey / norm)
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def _rescue(raster: Raster, ways: Ways, field: int, wall: Floats, count: int, x: float, y: float) -> tuple[float, float]:
     """Return the vector to the nearest centre in sight within two cells from which a way leads; zero where there is none."""
     ny, nx = raster.cell.shape
@@ -117,7 +116,7 @@ def _rescue(raster: Raster, ways: Ways, field: int, wall: Floats, count: int, x:
     return ex, ey
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def others_near(x: float, y: float, k: int, side: int, start: NDArray[np.int32], body: Floats, look: float, near: Floats) -> int:
     """List those within `look` of walker `k` in `near`: dx, dy, distance, sum of radii; return how many."""
     found = 0
@@ -139,7 +138,7 @@ def others_near(x: float, y: float, k: int, side: int, start: NDArray[np.int32],
     return found
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def push(law: Law, near: Floats, found: int, wall: Floats, count: int, x: float, y: float, r: float) -> tuple[float, float]:
     """Return the sum of what others and walls add to the direction; others behind a wall are crossed off (radii -1)."""
     px = py = 0.0
@@ -162,7 +161,7 @@ def push(law: Law, near: Floats, found: int, wall: Floats, count: int, x: float,
     return px, py
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def space_ahead(
     near: Floats, found: int, wall: Floats, count: int, x: float, y: float, ex: float, ey: float, slim: float, most_m: float
 ) -> float:
@@ -177,7 +176,7 @@ def space_ahead(
     return max(space, 0.0)
 
 
-@njit(**CACHE)  # type: ignore[untyped-decorator]
+@compiled
 def clip(wall: Floats, count: int, x: float, y: float, dx: float, dy: float, radius: float) -> tuple[float, float]:
     """Slide the move (dx, dy) along the walls so that the body keeps its radius off them; no move if one would be crossed."""
     reach = radius + np.sqrt(dx * dx + dy * dy)
