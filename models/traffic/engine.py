@@ -176,7 +176,3 @@ class Sumo:
     def on_roads(self) -> Sequence[str]:
         """Return the ids of the vehicles on the roads, sorted."""
         return sorted(libsumo.vehicle.getIDList())
-
-    def knows_type(self, type_id: str) -> bool:
-        """Say whether the pack declares a vehicle type."""
-        return type_id in libsumo.vehicletype.getIDList()

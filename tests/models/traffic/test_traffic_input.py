@@ -111,6 +111,8 @@ def test_every_mistake_of_a_sites_file_is_told_at_once(demo, pack):
 def test_unknown_options_and_bare_numbers_are_refused(demo, pack):
     assert "mode" in refused(demo, pack, mode="nano")[0]
     assert "unit is needed" in refused(demo, pack, close_above=0.01)[0]
+    assert "does not divide" in refused(demo, pack, step="0.3 s")[0]
+    assert "greater than or equal" in refused(demo, pack, reroute_every="0 s")[0]
     assert "colour" in refused(demo, pack, colour="red")[0]
 
 
