@@ -28,6 +28,8 @@ class Demand:
     departing: int = 0
     wanted: int | None = None
     stops: dict[str, tuple[str, float]] = field(default_factory=dict)
+    types: frozenset[str] = frozenset()
+    """Vehicle types that the files declare."""
 
 
 class _DemandFile:
@@ -39,6 +41,7 @@ class _DemandFile:
         self.departs: list[float] = []
         self.sources = 0
         self.stops: dict[str, tuple[str, float]] = {}
+        self.types: set[str] = set()
         self.depart: float | None = None
         self.served = False
 
@@ -51,6 +54,8 @@ class _DemandFile:
             self.sources += 1
         elif tag == "stop":
             self.served = True
+        elif tag in ("vType", "vTypeDistribution"):
+            self.types.add(given.get("id", ""))
         elif tag in ("busStop", "trainStop") and "lane" in given:
             self._stop(given, line)
         wanted = given.get("edges", "").split() if tag == "route" else []
@@ -95,6 +100,7 @@ def read_demand(
     departs: list[float] = []
     sources = 0
     stops: dict[str, tuple[str, float]] = {}
+    types: set[str] = set()
     for path in (*additional, *routes):
         file = _DemandFile(edges)
         problems += scan(path, _ROOTS, file.seen, file.left)
@@ -104,6 +110,7 @@ def read_demand(
         departs += file.departs
         sources += file.sources
         stops.update(file.stops)
+        types |= file.types
     departing = _within(departs, begin_s, duration_s)
     run = f"in the run (seconds {begin_s} to {begin_s + duration_s})"
     if not problems and wanted is not None and wanted > departing:
@@ -111,7 +118,7 @@ def read_demand(
     elif not problems and departs and sources == len(departs) and not departing and wanted != 0:
         what = f"none of the {len(departs)} trips departs {run}, they do from {min(departs):g} to {max(departs):g}"
         problems.append(Problem(f"{what}: set `begin`, or `vehicles: 0` for empty roads", str(routes[0]) if routes else ""))
-    return Demand(begin_s, duration_s, departing, wanted, stops), problems
+    return Demand(begin_s, duration_s, departing, wanted, stops, frozenset(types)), problems
 
 
 def _within(departs: Iterable[float], begin_s: int, duration_s: int) -> int:

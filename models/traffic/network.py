@@ -11,7 +11,7 @@ from xml.sax.xmlreader import AttributesImpl
 import numpy as np
 
 from models.traffic.demand import Demand, read_demand
-from models.traffic.sites import Sites, read_sites
+from models.traffic.sites import Sites, read_sites, unknown_types
 from models.traffic.xmlfiles import leaves, scan
 from twin.errors import InputError, Problem
 from twin.model import Setup
@@ -165,6 +165,7 @@ def read_network(setup: Setup, *, begin_s: int | None = None, vehicles: int | No
     demand, more = read_demand(
         inputs.routes, inputs.additional, frozenset(known), begin_s=begin, duration_s=setup.duration_s, wanted=vehicles
     )
+    wrong += unknown_types(setup.files.get("sites"), sites, demand.types)
     if wrong + more:
         raise InputError(wrong + more)
     stops = sorted(demand.stops.items())

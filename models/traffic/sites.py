@@ -23,6 +23,7 @@ from twin.errors import Problem, nearest
 
 MAX_BYTES = 16 * 2**20
 _DEFAULT_TYPE = "DEFAULT_VEHTYPE"
+"""SUMO's own, which every pack has."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,13 @@ class Sites:
             return otherwise
         zero = datetime.combine(start.date(), self.departures_from, start.tzinfo)
         return round((start - zero).total_seconds()) % 86400
+
+
+def unknown_types(path: Path | None, sites: Sites, types: frozenset[str]) -> list[Problem]:
+    """Return what is wrong with the vehicle types the sites name, when cars could leave a car park."""
+    named = dict.fromkeys((sites.car, sites.electric)) if sites.carparks else {}
+    known = sorted({*types, _DEFAULT_TYPE})
+    return [Problem(nearest(name, known, what="vehicle type"), str(path)) for name in named if name not in known]
 
 
 class _Entries:

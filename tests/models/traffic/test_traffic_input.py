@@ -108,6 +108,13 @@ def test_every_mistake_of_a_sites_file_is_told_at_once(demo, pack):
     assert all(line.startswith(str(pack["sites"])) for line in lines)
 
 
+def test_a_vehicle_type_that_no_file_declares_is_refused(demo, pack):
+    document = json.loads(pack["sites"].read_text())
+    pack["sites"].write_text(json.dumps({**document, "electric": "electrc"}))
+    (line,) = refused(demo, pack)
+    assert "no vehicle type 'electrc'; did you mean 'electric'?" in line
+
+
 def test_unknown_options_and_bare_numbers_are_refused(demo, pack):
     assert "mode" in refused(demo, pack, mode="nano")[0]
     assert "unit is needed" in refused(demo, pack, close_above=0.01)[0]
