@@ -16,7 +16,7 @@ def test_dark_signals_raise_the_delay_of_their_junctions(bologna, live, until):
     assert [(one.notice, one.element) for one in dark.notices] == [("signal_dark", id) for id in dark.network.signals]
     assert not dark.is_lit.any()
     until(dark, 900)
-    # all-way stop control carries about half of what signals do (HCM 2010, chapter 20, against chapter 18)
+    # stopping everybody carries far less than signals do; the factors leave room below what SUMO 1.28 gave (5 and 0.5)
     assert dark.delay_s.mean() > 2 * delay_s.mean()
     assert dark.arrived[0] < 0.8 * arrived
 
