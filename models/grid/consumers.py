@@ -19,8 +19,8 @@ TANK_H = 8.0
 """Hours a full tank carries the essential load: synthetic."""
 L_PER_MWH = 260.0
 """Diesel a generator burns (some 215 g/kWh at 0.84 kg/l, common for sets of 1 MW)."""
-LIGHT_MW = 0.05
-"""Lights of an area that states none: synthetic."""
+LIGHT_MW = 0.005
+"""Lights of an area that states none (some twenty luminaires of 250 W): synthetic."""
 VENUE_REACH_M = 500.0
 """An area's critical lights hang on the backup of the nearest stadium or venue within this distance."""
 GAS_UNIT_MW = 5.0

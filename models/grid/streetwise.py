@@ -119,23 +119,28 @@ def rings(streets: Streets, home: int, stations: Sequence[Kiosk], limit_mw: floa
     order = np.argsort(bearing, kind="stable")
     gaps = np.diff(np.append(bearing[order], bearing[order[0]] + 2 * np.pi))
     order = np.roll(order, -(int(np.argmax(gaps)) + 1))
-    total = sum(k.total_mw for k in stations)
-    count = max(1, int(np.ceil(total / limit_mw)))
-    while True:
-        groups = _split([stations[i] for i in order.tolist()], total / count)
-        if all(sum(k.total_mw for k in group) <= limit_mw for group in groups):
-            return [_tour(streets, home, group) for group in groups]
-        count += 1
-        if count > 4 * len(stations):
-            raise InputError(f"a single station of more than {limit_mw:.1f} MW: no 10 kV ring can carry it; split the building")
+    if max(k.total_mw for k in stations) > limit_mw:
+        raise InputError(f"a single station of more than {limit_mw:.1f} MW: no 10 kV ring can carry it; split the building")
+    return [_tour(streets, home, group) for group in _split([stations[i] for i in order.tolist()], limit_mw)]
 
 
-def _split(order: Sequence[Kiosk], target_mw: float) -> list[list[Kiosk]]:
+def _split(order: Sequence[Kiosk], limit_mw: float) -> list[list[Kiosk]]:
+    """Cut a sweep into as few groups as `limit_mw` allows, and these as even as that number allows."""
+    count = len(_filled(order, limit_mw))
+    low, high = max(k.total_mw for k in order), limit_mw
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(_filled(order, middle)) <= count else (middle, high)
+    return _filled(order, high)
+
+
+def _filled(order: Sequence[Kiosk], limit_mw: float) -> list[list[Kiosk]]:
     groups: list[list[Kiosk]] = [[]]
     run = 0.0
     for kiosk in order:
-        if groups[-1] and run + kiosk.total_mw / 2 > target_mw * len(groups):
+        if groups[-1] and run + kiosk.total_mw > limit_mw:
             groups.append([])
+            run = 0.0
         groups[-1].append(kiosk)
         run += kiosk.total_mw
     return groups

@@ -19,8 +19,10 @@ from twin.base import Base, Laid
 from twin.errors import InputError, Problem
 from twin.model import Setup
 
-EVENING_W_PER_M2 = {"residential": 5.0, "office": 5.0, "commercial": 20.0, "venue": 10.0, "hospital": 25.0, "school": 2.0}
-"""Diversified demand at the 10 kV station in the evening peak of August, by use of building: synthetic."""
+EVENING_W_PER_M2 = {"residential": 5.0, "office": 5.0, "commercial": 20.0, "venue": 3.0, "hospital": 25.0, "school": 2.0}
+"""Diversified demand at the 10 kV station in the evening peak of August, by use of building: synthetic.
+
+Venues: beside their essential load."""
 OTHER_W_PER_M2 = 5.0
 """The same for any other use: synthetic."""
 POWER_FACTOR = 0.95
