@@ -41,7 +41,6 @@ NOT_SOLVED = (1, 2)
 class Options(model.Options):
     """The keys of a water stanza."""
 
-    period_s: Annotated[int, Field(gt=0)] = 300
     demand_model: Literal["pda", "file"] = "pda"
     """`pda`: demand falls with pressure by Wagner's curve; `file`: as the .inp says."""
     minimum_pressure: units.Quantity("m") = 0.0  # type: ignore[valid-type]
