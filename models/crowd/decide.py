@@ -244,7 +244,7 @@ class Town(mesa.Model):  # type: ignore[misc]
         self.groups.think_s[rows] = now_s + RETHINK_S + self.groups.lag_s[rows]
 
     def think(
-        self, rows: np.ndarray, near_s: np.ndarray, direct_s: np.ndarray, now_s: int, outlook: Outlook, rng: np.random.Generator
+        self, rows: np.ndarray, near_s: np.ndarray, direct_s: np.ndarray, now_s: int, *, outlook: Outlook, rng: np.random.Generator
     ) -> None:
         """Let the groups of `rows` think again: `near_s` (rows, gates) is finite for those still before the gates."""
         taste_s = self._taste(len(rows), outlook, rng)

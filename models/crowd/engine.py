@@ -90,7 +90,8 @@ class Movement:
         self.gate_field = np.full(len(network.gates), -1, np.int32)
         every = np.arange(len(self.lines))
         self.others = {
-            g: np.concatenate([self.lines[self.venue_gates & (every != g)], self._around(g)]) for g in np.flatnonzero(self.venue_gates).tolist()
+            g: np.concatenate([self.lines[self.venue_gates & (every != g)], self._around(g)])
+            for g in np.flatnonzero(self.venue_gates).tolist()
         }
         for g, others in self.others.items():
             self.gate_field[g] = self.fields.add(self._pocket(g, sign=1.0), absorbs=False, closed=others)
@@ -149,22 +150,30 @@ class Movement:
             way[self.venue, t] = self.fields.distance_m(field, *outside[self.venue].T)
         return near / WALK_M_PER_S, way / WALK_M_PER_S
 
-    def enter(self, sector: int, queue: Sequence[int], most: int, groups: Groups) -> int:
-        """Let the first of `queue` (persons) step out at free mouths of `sector`; return how many, at most `most`."""
-        spots = self.mouths[sector]
-        free = spots[self._free(spots)][: min(most, len(queue))]
-        if not len(free):
-            return 0
-        persons = np.array(queue[: len(free)], np.int64)
-        records = np.empty(len(free), WALKER)
+    def enter(self, queues: Sequence[Sequence[int]], most: np.ndarray, groups: Groups) -> np.ndarray:
+        """Let the first persons of each sector's queue step out at its free mouths; return how many, at most `most[sector]`."""
+        out = np.zeros(len(queues), np.int64)
+        persons, places = [np.empty(0, np.int64)], [np.empty((0, 2))]
+        for sector, queue in enumerate(queues):
+            limit = min(int(most[sector]), len(queue))
+            if limit:
+                spots = self.mouths[sector]
+                free = spots[self._free(spots)][:limit]
+                out[sector] = len(free)
+                persons.append(np.array(queue[: len(free)], np.int64))
+                places.append(free)
+        self._add(np.concatenate(persons), np.concatenate(places), groups)
+        return out
+
+    def _add(self, persons: np.ndarray, places: np.ndarray, groups: Groups) -> None:
+        records = np.empty(len(persons), WALKER)
         of = self.group[persons]
         records["id"], records["kind"], records["radius_m"] = persons, groups.mode[of], BODY_RADIUS_M
-        records["x_m"], records["y_m"] = free.T
+        records["x_m"], records["y_m"] = places.T
         records["desired_speed_m_per_s"] = groups.speed_m_per_s[of]
         records["field"] = self.gate_field[groups.gate[of]]
         self.walkers.add(records)
         self.leg[persons] = INSIDE
-        return len(free)
 
     def _free(self, spots: np.ndarray) -> np.ndarray:
         low, high = spots.min(0) - ENTER_CLEAR_M, spots.max(0) + ENTER_CLEAR_M
@@ -218,6 +227,10 @@ class Movement:
             self.turns[s] += 1
         self.leg[w.id[mask]] = PLATFORM
         w.retarget(mask, self.door_field[station[mask], self.door[w.id[mask]]])
+
+    def density_per_m2(self) -> np.ndarray:
+        """Return people per square metre in each area; a sliver counts as at least one cell of the raster."""
+        return self.walkers.counts() / np.maximum(self.ground.area_m2, self.ground.cell_m**2)
 
     def follow(self, groups: Groups) -> None:
         """Send everybody where their group now wants to go."""

@@ -214,7 +214,7 @@ class Evening:
         thinking = thinking[(self.groups.mode[thinking] != CAR) | (self.groups.come[thinking] == 0)]
         if len(thinking):
             near, direct = self.movement.standing(thinking, self.groups, outlook)
-            self.town.think(thinking, near, direct, now_s, outlook, self.crowd.rng)
+            self.town.think(thinking, near, direct, now_s, outlook=outlook, rng=self.crowd.rng)
         self.movement.follow(self.groups)
 
     def _still_here(self, rows: np.ndarray) -> np.ndarray:
@@ -265,18 +265,17 @@ class Evening:
     def _let_out(self) -> None:
         """Let people out of the rows at the mouths, as fast as their stairs pass and as there is room."""
         self.mouth_credit = np.minimum(self.mouth_credit + self.mouth_rate, self.mouth_rate + 1.0)
-        for sector, queue in enumerate(self.mouth):
-            if queue:
-                out = self.movement.enter(sector, queue, int(self.mouth_credit[sector]), self.groups)
-                del queue[:out]
-                self.mouth_credit[sector] -= out
+        out = self.movement.enter(self.mouth, np.floor(self.mouth_credit + 1e-9), self.groups)
+        self.mouth_credit -= out
+        for queue, count in zip(self.mouth, out.tolist(), strict=True):
+            del queue[:count]
 
     def _meter(self) -> None:
         """Set what each gate lets through: nothing onto a platform that is full."""
         moving = self.movement
         flow = self.capacity * self.open_share
         if len(self.limit):
-            density = moving.walkers.density_per_m2()[moving.platform]
+            density = moving.density_per_m2()[moving.platform]
             flow[moving.entry] = np.where(density < self.limit, flow[moving.entry], 0.0)
         moving.walkers.gates.capacity_per_s[:] = flow
         moving.walkers.gates.credit[flow == 0] = 0.0
@@ -293,7 +292,7 @@ class Evening:
     def _report(self, now_s: int) -> None:
         """Give the notices of what has become true at `now_s`."""
         crowd, walkers = self.crowd, self.movement.walkers
-        density, counts = walkers.density_per_m2(), walkers.counts()
+        density, counts = self.movement.density_per_m2(), walkers.counts()
         for area in np.flatnonzero(~self.dense & (density > DENSE_PER_M2)).tolist():
             crowd.density_high(area, happened_s=now_s, density_per_m2=round(float(density[area]), 3))
         for area in np.flatnonzero(self.dense & (density < THINNED_PER_M2)).tolist():
@@ -334,7 +333,7 @@ class Evening:
         """Write every Out."""
         crowd, moving = self.crowd, self.movement
         walkers, groups = moving.walkers, self.groups
-        crowd.count[:], density = walkers.counts(), walkers.density_per_m2()
+        crowd.count[:], density = walkers.counts(), moving.density_per_m2()
         crowd.density_per_m2[:], crowd.fruin[:], crowd.cleared[:] = density, fruin_level(density) + 1, self.cleared
         total = walkers.gates.passed.sum(axis=1)
         crowd.passed[:], crowd.is_open[:] = total, self.open_share > 0

@@ -21,8 +21,11 @@ REACH_M = 1250.0
 """How far from the venue the walking ground goes: to the stations people are sent to."""
 CLEAR_MIN = 8.0
 """A viewing area is to be clear in this (Guide to Safety at Sports Grounds)."""
+PLAZA_M = 70.0
+"""Depth of the plaza areas before the gates, beyond the fence (synthetic)."""
 METRO = {"capacity": 350, "headway_s": 150, "tracks": 2, "dwell_s": 35, "boarding_per_s": 28.0, "limit_per_m2": 3.0, "p_mw": 0.5}
-"""A line on the night: room in a train that comes (stations before this one fill the rest), headway, dwell, 24 doors x 1.2 people/s, station's power (synthetic)."""
+"""A line on the night: room in a train that comes (stations before this one fill the rest), headway, dwell,
+24 doors x 1.2 people/s, the station's power (synthetic)."""
 COACH_SEATS, COACH_WAVE_S, COACH_DWELL_S, COACH_DOOR_PER_S = 45, 420, 300, 0.4
 """Seats of a coach, time between waves that fill all bays, loading time, people per second and door (synthetic)."""
 PLATFORM_M, COACH_ROOM_M = (140.0, 12.0), (90.0, 32.0)
@@ -117,20 +120,20 @@ class _Draft:
         self.open += [*blocks, outline]
         self.grounds = shapely.union_all([*blocks, outline])
         low, high = shapely.bounds(self.grounds)[:2], shapely.bounds(self.grounds)[2:]
-        step = 130.0
+        step, taken = 130.0, self.bowl.outline(-PLAZA_M)
         for j in range(int(np.ceil((high[1] - low[1]) / step))):
             for i in range(int(np.ceil((high[0] - low[0]) / step))):
                 x, y = low[0] + i * step, low[1] + j * step
                 part = shapely.intersection(shapely.box(x, y, x + step, y + step), self.grounds)
                 for k, piece in enumerate(shapely.get_parts(part)):
-                    if piece.geom_type == "Polygon" and piece.area > 300.0:
+                    if piece.geom_type == "Polygon" and piece.difference(taken).area > 1000.0:
                         self._area(f"grounds_{j}_{i}" + (f"_{k}" if k else ""), "plaza", piece)
 
     def _bowl(self) -> None:
         """Fence the concourse, put a gate with its sector of seats at each place of kind gate, a wedge of plaza before it."""
         outline, inner = self.bowl.outline(), self.bowl.outline(layout.CONCOURSE_M)
         band = outline.buffer(layout.FENCE_M, quad_segs=4).difference(outline)
-        ring_m = self.bowl.outline(-70.0).difference(outline.buffer(layout.FENCE_M, quad_segs=4))
+        ring_m = self.bowl.outline(-PLAZA_M).difference(outline.buffer(layout.FENCE_M, quad_segs=4))
         angle = np.array([np.arctan2(*(_point(gate) - self.centre)[::-1]) for gate in self.gates])
         around = np.argsort(angle)
         seats = _shares(int(self.venue.properties.get("seats", 0)), np.array([float(g.properties.get("width_m", 10)) for g in self.gates]))
@@ -204,18 +207,18 @@ class _Draft:
         for side in (1.0, -1.0):
             for shift in range(-200, 201, 20):
                 centre = foot + shift * along + side * off * left
-                found = layout.stand(centre, -side * along, length_m=length, depth_m=depth, entry_m=ENTRY_M * lines, doors=6, reach_m=8.0)
+                found = layout.stand(centre, -side * along, length_m=length, depth_m=depth, entry_m=ENTRY_M * lines, doors=4, reach_m=8.0)
                 cost = found.room.buffer(2.0).intersection(others).area + 0.5 * float(np.hypot(*(centre - _point(place))))
                 if cost < best[0] - 1e-6:
                     best = (cost, found)
         return best[1]
 
     def _coach_stand(self, place: Place) -> Stand:
-        _, foot, along = layout.nearest_street(self.streets, _point(place))
+        _, _, along = layout.nearest_street(self.streets, _point(place))
         inward = self.centre - _point(place)
         left = np.array([-along[1], along[0]])
         along = along if np.dot(left, inward) > 0 else -along
-        return layout.stand(_point(place), along, length_m=COACH_ROOM_M[0], depth_m=COACH_ROOM_M[1], entry_m=ENTRY_M, doors=6, reach_m=20.0)
+        return layout.stand(_point(place), along, length_m=COACH_ROOM_M[0], depth_m=COACH_ROOM_M[1], entry_m=ENTRY_M, doors=4, reach_m=20.0)
 
     def _add_stand(self, place: Place, kind: str, stand: Stand, service: Mapping[str, Any]) -> None:
         self.open += [stand.room, stand.link]
@@ -367,7 +370,8 @@ def _synthetic(net: network.CrowdNetwork) -> dict[str, str]:
     return {
         "half width of streets on foot": ", ".join(f"{rank} {half:g} m" for rank, half in layout.HALF_STREET_M.items()),
         "concourse": f"{layout.CONCOURSE_M:g} m deep, {len(net.sectors)} sectors, seats shared by gate width",
-        "metro": f"room {METRO['capacity']} a train, headway {METRO['headway_s']} s, dwell {METRO['dwell_s']} s, {METRO['boarding_per_s']:g} people/s, platform {PLATFORM_M[0]:g} x {PLATFORM_M[1]:g} m a line",
+        "metro": f"room {METRO['capacity']} a train, headway {METRO['headway_s']} s, dwell {METRO['dwell_s']} s, "
+        f"{METRO['boarding_per_s']:g} people/s, platform {PLATFORM_M[0]:g} x {PLATFORM_M[1]:g} m a line",
         "coaches": f"{COACH_SEATS} seats, a wave each {COACH_WAVE_S} s, loading {COACH_DWELL_S} s at {COACH_DOOR_PER_S} people/s and door",
         "station entries": f"{ENTRY_M:g} m a line at {ENTRY_PER_M_MIN:g} people/m/min",
         "car park exits": f"{PARK_EXIT_PER_S} cars/s for each started 700 spaces",
