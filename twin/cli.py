@@ -147,6 +147,14 @@ def schema() -> None:
     typer.echo(json.dumps(made(), indent=1, ensure_ascii=False))
 
 
+@app.command()
+def reference() -> None:
+    """Print the reference of every model from its class, as Markdown: `twin reference > docs/reference.md`."""
+    from twin.reference import markdown
+
+    typer.echo(markdown(), nl=False)
+
+
 @app.command("hash")
 def hash_(folder: Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]) -> None:
     """Print the digest of a run's data: equal for equal scenario, seed and versions."""

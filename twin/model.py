@@ -24,7 +24,7 @@ Snapshot = dict[str, Any]
 class Options(BaseModel):
     """The keys a model takes in a scenario's stanza; subclass it as `Model.Options`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=False, use_attribute_docstrings=True)
 
 
 class Network(Protocol):
@@ -105,10 +105,13 @@ class Action:
         hints = get_type_hints(self.method, include_extras=True)
         found = {}
         for name, parameter in list(inspect.signature(self.method).parameters.items())[1:]:
-            marks = get_args(hints[name]) if get_origin(hints[name]) is Annotated else ()
-            at = next((mark.elements for mark in marks if isinstance(mark, At)), "")
+            at = next((mark.elements for mark in _marks(hints[name]) if isinstance(mark, At)), "")
             found[name] = (hints[name], at, parameter.default)
         return found
+
+    def spelled(self, name: str) -> tuple[str, str]:
+        """Return how a file names an argument, and the unit of its quantity: `area_m2` -> ("area", "m2")."""
+        return _stem(name)
 
     def check(self, arguments: Mapping[str, Any], elements: Mapping[str, ElementSet]) -> tuple[dict[str, Any], list[str]]:
         """Return the arguments as the method takes them, and everything wrong with them.
@@ -157,6 +160,12 @@ def _stem(name: str) -> tuple[str, str]:
         if name.endswith("_" + ending):
             return name[: -len(ending) - 1], _UNITS[ending]
     return name, ""
+
+
+def _marks(kind: Any) -> list[Any]:
+    """Return what annotates a type and the types inside it: of `Annotated[str, At("pipe")] | None`, the mark."""
+    own = list(kind.__metadata__) if get_origin(kind) is Annotated else []
+    return own + [mark for part in get_args(kind) for mark in _marks(part)]
 
 
 def action(method: Callable[..., None]) -> Callable[..., None]:
