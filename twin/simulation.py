@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from twin.results import Run
 
+COMMIT_AFTER_S = 20.0
+"""Wall time after which the record is put on disk even if its chunk is not full: what a kill can cost."""
+
 KERNEL = ("citytwin", "simpy", "numpy", "zarr", "pyarrow")
 
 
@@ -121,6 +124,7 @@ class Simulation:
         self._watchdog_s, self._hosts, self._record = watchdog_s, hosts, record
         self._started = time.perf_counter()
         self._last_watch = self.recording_s = 0.0
+        self._committed = self._started
         self._ran: Orchestrator | None = None
 
     def __enter__(self) -> Simulation:
@@ -275,6 +279,9 @@ class Simulation:
             for node in self.orchestrator.nodes:
                 if node.model.moving:
                     self.recorder.tracks(t_s, node.name, node.host.positions())
+        if started - self._committed > COMMIT_AFTER_S:
+            self.recorder.commit(t_s)
+            self._committed = time.perf_counter()
         self.recording_s += time.perf_counter() - started
 
     def timing(self) -> dict[str, dict[str, float]]:
