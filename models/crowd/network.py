@@ -331,10 +331,13 @@ def _wrong_geometry(parsed: _Schema) -> Iterable[tuple[tuple[str, int], str]]:
                 yield (section, i), f"{getattr(row, 'id', '') or section}: the ring encloses nothing"
     ground = [np.asarray(patch.ring) for patch in parsed.ground]
     blocks = [np.asarray(block.ring) for block in parsed.obstacles]
-    for section, i, what, xy in _must_walk(parsed):
-        if not inside(xy, ground).all():
+    spots = list(_must_walk(parsed))
+    every, of = np.concatenate([xy for *_, xy in spots]), np.repeat(np.arange(len(spots)), [len(xy) for *_, xy in spots])
+    off, blocked = set(of[~inside(every, ground)].tolist()), set(of[inside(every, blocks)].tolist())
+    for number, (section, i, what, _) in enumerate(spots):
+        if number in off:
             yield (section, i), f"{what} lies off the walking ground"
-        elif inside(xy, blocks).any():
+        elif number in blocked:
             yield (section, i), f"{what} lies in an obstacle"
     for i, gate in enumerate(parsed.gates):
         if gate.width_m < 0.5:
