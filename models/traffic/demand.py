@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from xml.sax.xmlreader import AttributesImpl
 
 from models.traffic.xmlfiles import scan
 from twin.errors import Problem, nearest
@@ -45,23 +44,29 @@ class _DemandFile:
         self.depart: float | None = None
         self.served = False
 
-    def seen(self, tag: str, given: AttributesImpl, line: int) -> None:
+    def seen(self, tag: str, given: Mapping[str, str], line: int) -> None:
         """Take one element of the file."""
-        if tag in _DRIVERS:
+        if tag == "route":
+            self._known(given.get("edges", "").split(), line)
+        elif tag in _DRIVERS:
             self.depart, self.served = seconds(given.get("depart", "")), False
             self.sources += 1
+            self._known([given[key] for key in ("from", "to") if key in given] + given.get("via", "").split(), line)
         elif tag in ("flow", "person", "personFlow", "container"):
             self.sources += 1
+            if tag == "flow":
+                self._known([given[key] for key in ("from", "to") if key in given], line)
         elif tag == "stop":
             self.served = True
         elif tag in ("vType", "vTypeDistribution"):
             self.types.add(given.get("id", ""))
         elif tag in ("busStop", "trainStop") and "lane" in given:
             self._stop(given, line)
-        wanted = given.get("edges", "").split() if tag == "route" else []
-        wanted += [given[key] for key in ("from", "to") if key in given and tag in ("trip", "flow", "vehicle")]
-        wanted += given.get("via", "").split() if tag in _DRIVERS else []
-        for edge in wanted:
+
+    def _known(self, named: Sequence[str], line: int) -> None:
+        if self.edges.issuperset(named):
+            return
+        for edge in named:
             if edge not in self.edges:
                 self.problems.append((nearest(edge, sorted(self.edges), what="edge"), line) if len(self.problems) < _SHOWN else ("", line))
 
@@ -72,7 +77,7 @@ class _DemandFile:
         if tag in _DRIVERS:
             self.depart = None
 
-    def _stop(self, given: AttributesImpl, line: int) -> None:
+    def _stop(self, given: Mapping[str, str], line: int) -> None:
         edge = given["lane"].rpartition("_")[0]
         if edge not in self.edges:
             self.problems.append((f"stop '{given.get('id', '')}': {nearest(edge, sorted(self.edges), what='edge')}", line))
@@ -86,6 +91,8 @@ class _DemandFile:
 def seconds(text: str) -> float | None:
     """Read SUMO's departure time: seconds or `h:m:s`; None for `triggered` and the like."""
     try:
+        if ":" not in text:
+            return float(text)
         parts = [float(part) for part in text.split(":")]
     except ValueError:
         return None

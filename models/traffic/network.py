@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from xml.sax.xmlreader import AttributesImpl
 
 import numpy as np
 
@@ -114,7 +113,7 @@ class _NetFile:
         self.problems: list[tuple[str, int]] = []
         self.inside = False
 
-    def seen(self, tag: str, given: AttributesImpl, line: int) -> None:
+    def seen(self, tag: str, given: Mapping[str, str], line: int) -> None:
         """Take one element of the file."""
         try:
             if tag == "edge":
@@ -226,7 +225,7 @@ def _inputs(setup: Setup) -> Inputs:
 def _from_configuration(path: Path) -> Inputs:
     given: dict[str, tuple[str, int]] = {}
 
-    def seen(tag: str, attributes: AttributesImpl, line: int) -> None:
+    def seen(tag: str, attributes: Mapping[str, str], line: int) -> None:
         value = attributes.get("value", attributes.get("v"))
         if value is not None:
             given[tag] = (value, line)

@@ -111,7 +111,7 @@ def successors(net: Path) -> dict[str, list[str]]:
         if tag == "connection" and not given["from"].startswith(":"):
             ahead[given["from"]].append(given["to"])
 
-    problems = scan(net, ("net",), seen)  # type: ignore[arg-type]
+    problems = scan(net, ("net",), seen)
     if problems:
         raise InputError(problems)
     return ahead
