@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,11 +18,14 @@ from twin.driver import Context, Driver
 from twin.errors import InputError, Problem, nearest
 from twin.host import Inline, Process, model_class
 from twin.model import Model, Setup
-from twin.orchestrator import Node
 from twin.ports import In, Out
+from twin.registry import registered
 from twin.scenario import Scenario, Stanza
 from twin.sheet import ModelSheet, sheet_of
 from twin.wiring import FlowLink, Link, Matcher, Wiring, wire
+
+if TYPE_CHECKING:
+    from twin.orchestrator import Node
 
 
 @dataclass
@@ -64,7 +66,7 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
     matcher = _match(scenario, city, models, problems)
     context = Context(models, start, scenario.duration, scenario.place)
     drivers = []
-    for found in sorted(entry_points(group="twin.drivers"), key=lambda entry: entry.name):
+    for found in registered("twin.drivers"):
         if found.name in scenario.drivers:
             drivers.append(found.load().read(scenario.drivers[found.name], context))
     kpis = _kpis(scenario, models, problems)
@@ -87,7 +89,7 @@ def _city(scenario: Scenario) -> City:
 
 
 def _model(scenario: Scenario, city: City, name: str, stanza: Stanza, start: datetime, scratch: Path) -> Model:
-    known = sorted(found.name for found in entry_points(group="twin.models"))
+    known = [found.name for found in registered("twin.models")]
     type_name = stanza.type or name
     if type_name not in known:
         key = ("models", name, "type") if stanza.type else ("models", name)
@@ -151,6 +153,8 @@ def _kpis(scenario: Scenario, models: Mapping[str, Model], problems: list[Proble
 
 def join(plan: Plan, *, watchdog_s: float = 120.0, hosts: str = "") -> Wiring:
     """Put every model into its host and wire them; starts nothing. `hosts` overrides every stanza's choice."""
+    from twin.orchestrator import Node
+
     nodes: dict[str, Node] = {}
     for name, model in plan.models.items():
         stanza = plan.stanzas[name]

@@ -44,8 +44,10 @@ def _epsg(text: object) -> str:
 
 
 def _zone(text: str) -> str:
-    if text not in zoneinfo.available_timezones():
-        raise ValueError(nearest(text, zoneinfo.available_timezones(), what="IANA time zone"))
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(nearest(text, zoneinfo.available_timezones(), what="IANA time zone")) from None
     return text
 
 

@@ -17,7 +17,6 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import entry_points
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -26,6 +25,7 @@ import numpy as np
 from twin.errors import EngineFailure, TwinError
 from twin.model import Account, Model, Setup, Snapshot
 from twin.ports import Report
+from twin.registry import registered
 
 log = logging.getLogger(__name__)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -282,8 +282,7 @@ def _lay(arrays: Mapping[str, np.ndarray], memory: mmap.mmap) -> dict[str, np.nd
 
 def model_class(type_name: str) -> type[Model]:
     """Load the model registered as `type_name` in the entry points of group `twin.models`."""
-    found = entry_points(group="twin.models", name=type_name)
-    return next(iter(found)).load()  # type: ignore[no-any-return]
+    return next(found for found in registered("twin.models") if found.name == type_name).load()  # type: ignore[no-any-return]
 
 
 def _die_with_parent(parent: int) -> None:

@@ -6,7 +6,6 @@ import copy
 import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from twin import yamlfile
 from twin.errors import InputError, Problem, nearest
+from twin.registry import registered
 from twin.storage import plain
 from twin.units import Seconds
 
@@ -167,7 +167,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 def driver_names() -> list[str]:
     """Return the names of the registered drivers: the sections a scenario may have besides its own keys."""
-    return sorted({found.name for found in entry_points(group="twin.drivers")})
+    return sorted({found.name for found in registered("twin.drivers")})
 
 
 def make(raw: Mapping[str, Any], file: Path, locate: Any = None, overrides: Mapping[tuple[str, ...], str] | None = None) -> Scenario:
@@ -235,10 +235,10 @@ def schema() -> dict[str, Any]:
     top["title"] = "City twin scenario"
     sections = top["properties"]
     sections.pop("drivers")
-    for found in sorted(entry_points(group="twin.drivers"), key=lambda entry: entry.name):
+    for found in registered("twin.drivers"):
         sections[found.name] = found.load().schema()
     stanzas: dict[str, Any] = {}
-    for found in sorted(entry_points(group="twin.models"), key=lambda entry: entry.name):
+    for found in registered("twin.models"):
         options = model_class(found.name).Options.model_json_schema()
         top.setdefault("$defs", {}).update(options.pop("$defs", {}))
         kernel = Stanza.model_json_schema()["properties"]

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 
 from twin import units
@@ -187,6 +186,8 @@ class Wiring:
 
 def wire(nodes: Mapping[str, Node], links: Iterable[Link], flows: Iterable[FlowLink]) -> Wiring:
     """Give every node its slots and outgoing links, and find the solve order."""
+    import networkx as nx
+
     wiring = Wiring(list(links), list(flows))
     graph = nx.DiGraph()
     graph.add_nodes_from(nodes)
@@ -228,6 +229,8 @@ class Matcher:
         self.models, self.file = models, file
         self.problems: list[Problem] = []
         self.pairs: dict[tuple[str, str, str, str, str], list[tuple[int, int]]] = {}
+        self._fed: set[tuple[str, str, int]] = set()
+        self._ends: dict[tuple[str, str, bool], list[Port | Flow]] = {}
 
     def add(self, row: Coupling, line: int) -> None:
         """Take one row; a row between models that both take part must name real ports and elements."""
@@ -243,10 +246,11 @@ class Matcher:
             self._say(f"{ends}: {wrong}", line)
             return
         key = (row.source, out.name, row.target, into.name, row.kind)
-        fed = (target for other, pairs in self.pairs.items() if other[2:4] == key[2:4] for _, target in pairs)
-        if isinstance(into, In) and into.reduce == "one" and j in fed:
-            self._say(f"{row.target}.{into.name} of {row.target_element} has two sources and takes one", line)
-            return
+        if isinstance(into, In) and into.reduce == "one":
+            if (row.target, into.name, j) in self._fed:
+                self._say(f"{row.target}.{into.name} of {row.target_element} has two sources and takes one", line)
+                return
+            self._fed.add((row.target, into.name, j))
         self.pairs.setdefault(key, []).append((i, j))
 
     def _say(self, what: str, line: int) -> None:
@@ -266,14 +270,21 @@ class Matcher:
             return str(error)
         return ""
 
+    def _of_kind(self, name: str, kind: str, *, gives: bool) -> list[Port | Flow]:
+        """Return a model's ends of one kind, or with kind "" all of them."""
+        key = (name, kind, gives)
+        if key not in self._ends:
+            model = self.models[name]
+            ends: list[Port | Flow] = [port for port in model.ports.values() if isinstance(port, Out if gives else In)]
+            ends += [flow for flow in model.flows.values() if flow.gives == gives]
+            self._ends[key] = [end for end in ends if kind in ("", end.kind)]
+        return self._ends[key]
+
     def _end(self, name: str, element: str, kind: str, line: int, *, gives: bool) -> tuple[Any, int] | None:
-        model = self.models[name]
-        ends: list[Port | Flow] = [port for port in model.ports.values() if isinstance(port, Out if gives else In)]
-        ends += [flow for flow in model.flows.values() if flow.gives == gives]
-        ports = [end for end in ends if end.kind == kind]
+        model, ports = self.models[name], self._of_kind(name, kind, gives=gives)
         if not ports:
             verb = "gives" if gives else "takes"
-            kinds = sorted({end.kind for end in ends if end.kind})
+            kinds = sorted({end.kind for end in self._of_kind(name, "", gives=gives) if end.kind})
             self._say(f"{name} {verb} no '{kind}'; it {verb} {', '.join(kinds) or 'nothing'}", line)
             return None
         found = [(port, at) for port in ports if (at := self._at(model, port.at, element)) is not None]
