@@ -105,7 +105,7 @@ class Traffic(Model):
     edge_closed = Notice(at="edge", severity="warning")
     edge_opened = Notice(at="edge")
     vehicle_teleported = Notice(severity="warning")
-    vehicle_arrived = Notice()
+    vehicle_arrived = Notice(severity="debug")
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
