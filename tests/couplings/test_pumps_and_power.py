@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from demo_city import alike_before, at, said, series, value
+from demo_city import RECORD_S, alike_before, at, said, series, value
 
 from twin.results import Run
 
-CAUSE_S, BACK_S = 60, 120
+CAUSE_S, BACK_S = 63, 123
 STOP, START = at(CAUSE_S, "water.stop_pump", pump="PU1"), at(BACK_S, "water.start_pump", pump="PU1")
 EFFICIENCY = 0.75
 """Of [ENERGY] in water's demo."""
@@ -27,7 +27,7 @@ def power_mw(run: Run, second: int) -> float:
 
 
 def the_bus_feels_the_pump(run: Run) -> None:
-    before, now, back = CAUSE_S - 5, CAUSE_S, BACK_S
+    before, now, back = CAUSE_S - RECORD_S, CAUSE_S, BACK_S
     assert power_mw(run, before) > 0.01
     drawn = value(run, "grid.served_mw", "B2", before) - BUS_MW
     assert drawn == pytest.approx(power_mw(run, before), rel=0.01), "drawn: the bus serves what the pump lifts"
@@ -41,6 +41,7 @@ def test_a_pump_that_stops_relieves_its_bus(act):
     base, run, cut = act.run(), act.run(STOP, START), act.run(STOP, START, cut="load")
     alike_before(base, run, CAUSE_S)
     the_bus_feels_the_pump(run)
+    alike_before(act.run(cut="load"), cut, CAUSE_S)
     with pytest.raises(AssertionError, match="drawn: "):
         the_bus_feels_the_pump(cut)
 
