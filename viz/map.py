@@ -221,7 +221,7 @@ def _furniture(axes: Axes, run: Run, moment: np.datetime64, title: str, style: S
     """Add the title with the local clock, scale bar, north arrow and legend."""
     cut = "" if run.status in ("done", "degraded") else f" - {run.status}"
     clock = f"{run.clock(run.second(moment))}   {str(moment)[:10]}   {run.timezone}{cut}"
-    axes.set_title(_shown(title or run.name.replace("_", " ")), loc="left", color=style.ink, fontsize=15, fontweight="bold", pad=22)
+    axes.set_title(_shown(title or run.manifest.get("title") or run.name.replace("_", " ")), loc="left", color=style.ink, fontsize=13, fontweight="bold", pad=22)
     axes.text(0.0, 1.012, clock, transform=axes.transAxes, color=style.ink, fontsize=10)
     left, right = axes.get_xlim()
     length = _round_length((right - left) / 5)
@@ -241,7 +241,7 @@ def _furniture(axes: Axes, run: Run, moment: np.datetime64, title: str, style: S
     where = {"xycoords": "axes fraction", "textcoords": "axes fraction"}
     axes.annotate("N", (0.975, 0.995), (0.975, 0.925), ha="center", va="top", color=style.ink, fontsize=10, arrowprops=arrow, **where)
     if axes.get_legend_handles_labels()[0]:
-        legend = axes.legend(loc="lower right", fontsize=8, framealpha=0.9, edgecolor="none", facecolor=style.paper, markerscale=1.0)
+        legend = axes.figure.legend(loc="outside lower center", ncols=4, fontsize=8, edgecolor="none", facecolor=style.paper)
         for handle in legend.legend_handles:
             if hasattr(handle, "set_sizes"):
                 handle.set_sizes([22.0])

@@ -83,7 +83,7 @@ class Crowd(Model):
 
     count = Out(at="area", dtype=int, label="people")
     density_per_m2 = Out(at="area", unit="1/m2", label="density", cmap="inferno", range=(0.0, 5.0))
-    fruin = Out(at="area", dtype=int, fill=1, label="level of service, A = 1 to F = 6 (Fruin, walkways)", cmap="RdYlGn_r", range=(1, 6))
+    fruin = Out(at="area", dtype=int, fill=1, label="level of service, A = 1 to F = 6 (Fruin, walkways)", cmap="RdYlBu_r", range=(1, 6))
     cleared = Out(at="area", dtype=bool, label="people are sent away")
     flow_per_s = Out(at="gate", unit="1/s", label="people per second over the last 10 s", cmap="viridis", range=(0.0, 20.0))
     passed = Out(at="gate", dtype=int, label="people passed")

@@ -48,7 +48,7 @@ class Surface(Model):
     velocity_m_per_s = Out(at="pipe", unit="m/s", label="velocity", cmap="magma", range=(0.0, 20.0))
     leak_kg_per_s = Out(at="pipe", unit="kg/s", kind="leak", label="leak", cmap="Reds")
     served_kg_per_s = Out(at="sink", unit="kg/s", label="served")
-    served_fraction = Out(at="sink", kind="fuel", fill=1.0, label="share of demand served", cmap="RdYlGn", range=(0.0, 1.0))
+    served_fraction = Out(at="sink", kind="fuel", fill=1.0, label="share of demand served", cmap="RdYlBu", range=(0.0, 1.0))
     supply_kg_per_s = Out(at="source", unit="kg/s", label="supply")
 
     hole_m2 = State(at="pipe", unit="m2")

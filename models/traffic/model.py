@@ -71,7 +71,7 @@ class Traffic(Model):
     gas_leak_kg_per_s = In(at="edge", unit="kg/s", reduce="sum", wake=True, tol=0.001, kind="leak", label="gas leaking at the road")
     arrivals = FlowIn(at="carpark", kind="drive")
 
-    speed_m_per_s = Out(at="edge", unit="m/s", label="mean speed", cmap="RdYlGn", range=(0.0, 17.0))
+    speed_m_per_s = Out(at="edge", unit="m/s", label="mean speed", cmap="RdYlBu", range=(0.0, 17.0))
     density_per_km = Out(at="edge", unit="1/km", label="vehicles per km", cmap="YlOrRd", range=(0.0, 150.0))
     queue = Out(at="edge", label="halting vehicles", cmap="YlOrRd", range=(0.0, 30.0))
     co2_g_per_s = Out(at="edge", unit="g/s", label="carbon dioxide", cmap="Greys", range=(0.0, 30.0))
