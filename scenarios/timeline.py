@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from twin.driver import SOURCES, Context, Post
-from twin.errors import nearest
 from twin.ports import Report
 
 
@@ -52,13 +51,13 @@ class Timeline:
                 continue
             if missing := [key for key in ("at", "do") if key not in entry]:
                 for key in missing:
-                    hint = nearest(key, [k for k in entry if k not in ("at", "do")], what="key")
-                    context.say(f"timeline.{name}: {hint}", path)
+                    context.say(f"timeline.{name}: '{key}' is missing; write {{at: '21:40', do: model.action, ...}}", path)
                 continue
             t_s = context.moment_s(entry["at"], (*path, "at"))
             arguments = {key: value for key, value in entry.items() if key not in ("at", "do")}
             model, verb, taken = context.action(entry["do"], arguments, path)
-            posts.append(Post(t_s, SOURCES.index("timeline"), context.place(path)[1], number, name, model, verb, taken))
+            # its place in the section is the order of the file's lines, also where a variant changed an entry
+            posts.append(Post(t_s, SOURCES.index("timeline"), number, number, name, model, verb, taken))
         return cls(posts)
 
     def begin(self) -> list[Post]:

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from twin import kpi, yamlfile
-from twin.city import City
+from twin.city import MANIFEST, City
 from twin.driver import Context, Driver
 from twin.errors import InputError, Problem, nearest
 from twin.host import Inline, Process, model_class
@@ -62,7 +62,7 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
         except InputError as error:
             problems += error.problems
     if problems:
-        raise InputError(problems)
+        raise InputError(dict.fromkeys(problems))
     matcher = _match(scenario, city, models, problems)
     context = Context(models, start, scenario.duration, scenario.place)
     drivers = []
@@ -77,14 +77,17 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
 
 
 def _city(scenario: Scenario) -> City:
-    folder = scenario.city_folder
-    if not folder.is_dir():
-        beside = [one.name for one in folder.parent.iterdir() if one.is_dir()] if folder.parent.is_dir() else []
-        raise InputError(
-            Problem(
-                f"city: {nearest(folder.name, sorted(beside), what='city pack')} (looked in {folder.parent})", *scenario.place(("city",))
-            )
-        )
+    where = scenario.place(("city",))
+    try:
+        folder = scenario.city_folder
+        is_pack, is_folder = (folder / MANIFEST).exists(), folder.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(Problem(f"city: {str(error)[:80]}; write the pack's folder, relative to the scenario", *where)) from None
+    if is_folder and not is_pack:
+        raise InputError(Problem(f"city: {folder} is no city pack: it has no {MANIFEST}", *where))
+    if not is_folder:
+        beside = sorted(one.parent.name for one in folder.parent.glob(f"*/{MANIFEST}")) if folder.parent.is_dir() else []
+        raise InputError(Problem(f"city: {nearest(folder.name, beside, what='city pack')} (looked in {folder.parent})", *where))
     return City(folder)
 
 
@@ -108,6 +111,8 @@ def _model(scenario: Scenario, city: City, name: str, stanza: Stanza, start: dat
         raise InputError([Problem(one.what, *lines[one.line]) for one in found]) from None
     if stanza.period is not None and stanza.period < 1:
         raise InputError(Problem(f"models.{name}.period: at least 1 s", *scenario.place(("models", name, "period"))))
+    if wrong := city.wrong_roles(name, cls.files):
+        raise InputError(wrong)
     setup = Setup(
         name=name,
         files=city.files(name),
@@ -147,7 +152,8 @@ def _kpis(scenario: Scenario, models: Mapping[str, Model], problems: list[Proble
     sheets = {name: sheet_of(model) for name, model in models.items()}
     found, wrong = kpi.read(scenario.kpis, sheets)
     for path, what in wrong:
-        problems.append(Problem(what, *scenario.place(("kpis", *path))))
+        said = what if what.startswith("kpis") else f"{'.'.join(('kpis', *path[:1]))}: {what}"
+        problems.append(Problem(said, *scenario.place(("kpis", *path))))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import hashlib
 import re
 import zoneinfo
@@ -21,6 +22,7 @@ from twin.model import Place
 from twin.schematic import BaseSpec
 
 MANIFEST = "city.yaml"
+COUPLINGS_LIMIT_BYTES = 64_000_000
 HEADER = ("source", "source_element", "target", "target_element", "kind")
 """The columns of couplings.csv."""
 
@@ -47,13 +49,15 @@ def _zone(text: str) -> str:
     try:
         zoneinfo.ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        raise ValueError(nearest(text, zoneinfo.available_timezones(), what="IANA time zone")) from None
+        close = difflib.get_close_matches(text, sorted(zoneinfo.available_timezones()), n=1)
+        hint = f"did you mean '{close[0]}'?" if close else "write for example Asia/Shanghai"
+        raise ValueError(f"no IANA time zone '{text}'; {hint}") from None
     return text
 
 
 def _relative(text: str) -> str:
     """Check the words of a path in the pack; whether it leaves it by a link is checked with the folder."""
-    if not text or "\\" in text or "\0" in text or re.match(r"[A-Za-z]:", text):
+    if not text.isprintable() or not text or len(text) > 200 or "\\" in text or re.match(r"[A-Za-z]:", text):
         raise ValueError(f"'{text}' is no path in the pack; write it with forward slashes, from the pack's folder")
     if PurePosixPath(text).is_absolute() or text.startswith("~"):
         raise ValueError(f"'{text}' is an absolute path; a pack's files lie in the pack: write it from the pack's folder")
@@ -159,8 +163,15 @@ class City:
 
     def _leaving(self) -> Iterable[Problem]:
         home = self.folder.resolve()
+        if not self.file.resolve().is_relative_to(home):
+            yield Problem(f"{MANIFEST} is a link that leaves the pack; copy the file into the pack", str(self.file), 1)
         for where, path in self._paths():
-            if not (self.folder / path).resolve().is_relative_to(home):
+            try:
+                inside = (self.folder / path).resolve().is_relative_to(home)
+            except (OSError, RuntimeError):
+                yield self._problem(f"{'.'.join(where)}: '{path}' is a link that leads nowhere; copy the file into the pack", where)
+                continue
+            if not inside:
                 yield self._problem(f"{'.'.join(where)}: '{path}' is a link that leaves the pack; copy the file into the pack", where)
 
     def _misnamed(self) -> Iterable[Problem]:
@@ -193,6 +204,19 @@ class City:
         if missing:
             raise InputError(missing)
         return found
+
+    def wrong_roles(self, model: str, roles: Mapping[str, str]) -> list[Problem]:
+        """Return what is wrong with the roles of a model's files; a role that ends in `?` may be absent."""
+        given = self.manifest.models[model].files if model in self.manifest.models else None
+        if given is None or not roles:
+            return []
+        known = [role.removesuffix("?") for role in roles]
+        unknown = [role for role in given if role not in known]
+        missing = [role for role in roles if not role.endswith("?") and role not in given]
+        return [
+            *(self._problem(nearest(role, known, what=f"file of {model} called"), ("models", model, "files", role)) for role in unknown),
+            *(self._problem(f"models.{model}.files: '{one}' is missing ({roles[one]})", ("models", model, "files")) for one in missing),
+        ]
 
     def offset_m(self, model: str) -> tuple[float, float]:
         """Return what is added to the coordinates of a model's files to be in the pack's metres."""
@@ -262,12 +286,15 @@ def read_couplings(path: Path, models: Mapping[str, Any]) -> list[CouplingRow]:
     """Read couplings.csv: its header, five filled columns a line, known models, no row twice."""
     if not path.is_file():
         raise InputError(Problem("no such file; name it `couplings:` in city.yaml only when it is there", str(path)))
+    if path.stat().st_size > COUPLINGS_LIMIT_BYTES:
+        raise InputError(Problem(f"{path.stat().st_size:,} bytes; couplings may have {COUPLINGS_LIMIT_BYTES:,}", str(path), 1))
+    reader: Any = None
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(Problem(f"not CSV in UTF-8: {error}", str(path))) from None
+        raise InputError(Problem(f"not CSV in UTF-8: {error} (is the file truncated?)", str(path), max(1, reader.line_num))) from None
     if not lines or tuple(lines[0][1]) != HEADER:
         raise InputError(Problem(f"the first line must be {','.join(HEADER)}", str(path), 1))
     found, wrong = [], []

@@ -47,7 +47,9 @@ def run(
     hosts: Annotated[str, typer.Option(help="put every model 'inline' or in a 'process', whatever the scenario says")] = "",
     strict: Annotated[bool, typer.Option("--strict", help="a run that ends degraded exits with 3")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar")] = False,
-    watchdog: Annotated[float, typer.Option(help="seconds of wall time a model in a process may take for one step")] = 120.0,
+    watchdog: Annotated[
+        float, typer.Option(min=1.0, max=86400.0, help="seconds of wall time a model in a process may take for one step")
+    ] = 120.0,
 ) -> None:
     """Run a scenario: a progress bar, then a table of what happened and the run folder's path."""
     if hosts not in ("", "inline", "process"):
@@ -116,7 +118,13 @@ def info(
     """Tell what a run or a city pack holds: models and their time, elements and their ids."""
     from twin import report
 
+    folder = folder.parent if folder.name in ("city.yaml", "manifest.json") else folder
+    if not (folder / "manifest.json").exists() and not (folder / "city.yaml").exists():
+        what = "no run (manifest.json) and no city pack (city.yaml)" if folder.is_dir() else "no such folder; name a run or a city pack"
+        raise InputError(f"{folder}: {what}")
     if (folder / "manifest.json").is_file():
+        if elements:
+            raise InputError(f"--elements {elements}: lists what a city pack holds, and {folder} is a run")
         from twin.results import open_run
 
         result: Run = open_run(folder)

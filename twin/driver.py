@@ -74,11 +74,11 @@ class Context:
         path = tuple(path)
         model_name, _, verb = str(do).partition(".")
         if model_name not in self.models:
-            self.say(nearest(model_name, self.models, what="model") + " (write model.action)", (*path, "do"))
+            self.say(f"{'.'.join(map(str, path))}: {nearest(model_name, self.models, what='model')} (write model.action)", (*path, "do"))
             return "", "", {}
         model = self.models[model_name]
         if verb not in model.actions:
-            self.say(nearest(verb, model.actions, what=f"action of {model_name}"), (*path, "do"))
+            self.say(f"{'.'.join(map(str, path))}: {nearest(verb, model.actions, what=f'action of {model_name}')}", (*path, "do"))
             return "", "", {}
         taken, wrong = model.actions[verb].check(arguments, model.elements)
         for what in wrong:

@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+SHOWN_PROBLEMS = 100
+"""So many problems an InputError says in words; `problems` holds them all."""
+
 
 class TwinError(Exception):
     """The base of every error this framework raises on purpose; `exit_code` is the CLI's."""
@@ -15,16 +18,18 @@ class TwinError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a file of the user's: where it is, what is wrong, what would be right."""
+    """One mistake in a file of the user's: where it is, what is wrong, what would be right.
+
+    In words it is one line: what a stranger's file says is shown with its control characters escaped.
+    """
 
     what: str
     file: str = ""
     line: int = 0
 
     def __str__(self) -> str:
-        if not self.file:
-            return self.what
-        return f"{self.file}:{self.line}: {self.what}" if self.line else f"{self.file}: {self.what}"
+        where = "" if not self.file else f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in where + self.what)
 
 
 class InputError(TwinError):
@@ -36,7 +41,10 @@ class InputError(TwinError):
         if isinstance(problems, str):
             problems = Problem(problems)
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        said = [str(problem) for problem in self.problems[:SHOWN_PROBLEMS]]
+        if len(self.problems) > SHOWN_PROBLEMS:
+            said.append(f"and {len(self.problems) - SHOWN_PROBLEMS:,} more like these")
+        super().__init__("\n".join(said))
 
     def __reduce__(self) -> tuple[type[InputError], tuple[list[Problem]]]:
         return type(self), (self.problems,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -145,6 +146,8 @@ class Action:
 
     def _typed(self, name: str, value: Any, elements: Mapping[str, ElementSet]) -> Any:
         kind, at, _ = self.parameters[name]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{value} is no number that fits")
         value = TypeAdapter(kind).validate_python(value)
         if at and value is not None and value not in elements[at].ids:
             raise ValueError(nearest(value, elements[at].ids, what=at))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, WithJsonSchema
 
 from twin import yamlfile
+from twin.city import Camera
 from twin.errors import InputError, Problem, nearest
 from twin.registry import registered
 from twin.storage import plain
@@ -35,7 +37,21 @@ def _moment(text: object) -> object:
         raise ValueError(f"'{text}' is no date and time; write for example '2014-08-16 21:30'") from None
     if moment.tzinfo is not None:
         raise ValueError(f"'{text}' names a time zone; times are the city's local time, its zone is in city.yaml")
+    if not 1900 <= moment.year < 2200:
+        raise ValueError(f"'{text}' is not between 1900 and 2199")
     return moment
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
+        raise ValueError("it names a folder: write up to 100 letters, digits, '_', '.' and '-', beginning with a letter or digit")
+    return name
+
+
+def _seed(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"write a whole number, not {str(value).lower()}")
+    return value
 
 
 class Frozen(BaseModel):
@@ -47,7 +63,7 @@ class Frozen(BaseModel):
 class Coupling(Frozen):
     """What a scenario changes about a kind of coupling of the city's."""
 
-    weight: float = Field(1.0, ge=0, description="every value over links of this kind is multiplied by this")
+    weight: float = Field(1.0, ge=0, le=1e6, description="every value over links of this kind is multiplied by this")
     off: bool = Field(False, description="cut every link of this kind")
 
 
@@ -81,18 +97,18 @@ def _stanza(value: object) -> object:
 class Scenario(Frozen):
     """A rehearsal as its file says it; `with_` makes variants."""
 
-    name: str = Field(min_length=1, pattern=r"^[\w.-]+$", description="names the run folder")
+    name: Annotated[str, AfterValidator(_name)] = Field(description="names the run folder")
     title: str = Field("", description="a line for people")
     city: str = Field(description="the city pack's folder, relative to this file")
     start: Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "description": "local date and time"})]
     duration: Seconds
-    seed: int = Field(1, ge=0)
+    seed: Annotated[int, BeforeValidator(_seed)] = Field(1, ge=0, lt=2**63)
     record_every: Seconds = Field(10, description="how often port values are recorded")
     tracks_every: Seconds | None = Field(None, description="how often positions are recorded; as record_every when absent")
     models: dict[str, Annotated[Stanza, BeforeValidator(_stanza)]] = Field(min_length=1)
     couplings: dict[str, Annotated[Coupling, BeforeValidator(_coupling)]] = {}
     kpis: dict[str, dict[str, Any]] = {}
-    cameras: list[dict[str, Any]] = []
+    cameras: tuple[Camera, ...] = ()
     drivers: dict[str, Any] = Field({}, description="the sections of drivers (timeline, ...) by their name")
 
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
@@ -177,10 +193,6 @@ def make(raw: Mapping[str, Any], file: Path, locate: Any = None, overrides: Mapp
     names = driver_names()
     sections = {name: data.pop(name) for name in names if name in data}
     problems = []
-    if "drivers" in data:
-        problems.append(
-            Problem(nearest("drivers", [*Scenario.model_fields, *names], what="key"), *_place(("drivers",), str(file), locate, overrides))
-        )
     fields = [field for field in Scenario.model_fields if field != "drivers"] + names
     for key in [key for key in data if key not in fields]:
         problems.append(Problem(nearest(key, fields, what="key"), *_place((key,), str(file), locate, overrides)))
@@ -197,8 +209,9 @@ def make(raw: Mapping[str, Any], file: Path, locate: Any = None, overrides: Mapp
         for problem in yamlfile.problems(error, str(file), number, Scenario):
             problems.append(Problem(problem.what, *lines[problem.line]))
         raise InputError(sorted(problems, key=lambda problem: problem.line)) from None
-    for name, seconds in (("duration", scenario.duration), ("record_every", scenario.record_every)):
-        if seconds <= 0:
+    for name in ("duration", "record_every", "tracks_every"):
+        seconds = getattr(scenario, name)
+        if seconds is not None and seconds <= 0:
             problems.append(Problem(f"{name}: must be longer than 0 s", *_place((name,), str(file), locate, overrides)))
     if problems:
         raise InputError(sorted(problems, key=lambda problem: problem.line))
@@ -213,7 +226,9 @@ def read(path: str | Path, sets: Sequence[str] = ()) -> Scenario:
     if not isinstance(raw, dict):
         raise InputError(Problem("a scenario is a mapping of keys; see `twin schema`", str(path), 1))
     overrides = {}
-    for text in sets:
+    if "crs" in raw and "start" not in raw:
+        raise InputError(Problem(f"this is a city pack's manifest; a scenario names it: `city: {path.parent.name or '.'}`", str(path), 1))
+    for text in (" ".join(text.splitlines()) for text in sets):
         keys, found, value = text.partition("=")
         if not found or not keys.strip():
             raise InputError(f"--set {text}: write it as key.key=value, for example --set seed=7")

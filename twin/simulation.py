@@ -21,6 +21,7 @@ from twin.driver import Heard
 from twin.errors import InputError, Problem, StorageError, TwinError
 from twin.orchestrator import Node, Orchestrator
 from twin.ports import Port
+from twin.storage import storing
 from twin.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -84,8 +85,9 @@ def free_folder(scenario: Scenario, out: str | Path | None) -> Path:
     """Return the folder a run will be written to; InputError if it holds something already."""
     if out is not None:
         folder = Path(out)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"{folder}: exists already; choose another --out, or remove it first")
+        with storing(folder, "cannot hold a run"):
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise InputError(f"{folder}: exists already; choose another --out, or remove it first")
         return folder
     number, folder = 1, Path("runs") / scenario.name
     while folder.exists():
@@ -114,6 +116,7 @@ class Simulation:
         from twin import load
 
         self.scenario = load(scenario) if isinstance(scenario, (str, Path)) else scenario
+        self._folder_was_there = self.folder.exists()
         self.folder = free_folder(self.scenario, out)
         self.scratch = self.folder / "scratch"
         self.plan = build.plan(self.scenario, self.scratch)
@@ -131,16 +134,25 @@ class Simulation:
         try:
             self._open()
         except BaseException as error:
+            if isinstance(error, InputError):
+                self._leave_nothing()
             self.__exit__(type(error), error, None)
             raise
         return self
+    def _leave_nothing(self) -> None:
+        """Remove the folder of a run that an engine refused to start on the user's files."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._folder_was_there:
+            self.folder.mkdir(exist_ok=True)
+
 
     def _open(self) -> None:
         plan, scenario = self.plan, self.scenario
         self._say("checking the disk")
         if self._record:
             self.recorder = self._recorder()
-        self.scratch.mkdir(parents=True, exist_ok=True)
+        with storing(self.scratch):
+            self.scratch.mkdir(parents=True, exist_ok=True)
         self._say("starting engines")
         wiring = build.join(plan, watchdog_s=self._watchdog_s, hosts=self._hosts)
         self._ran = Orchestrator(
@@ -162,7 +174,8 @@ class Simulation:
     def _recorder(self) -> Any:
         from twin.recorder import Recorder
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with storing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         return Recorder(
             self.folder,
             manifest=self.manifest(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime, time, timedelta
 from fractions import Fraction
@@ -12,6 +13,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 _UNIT = re.compile(r"(?:1|%|[A-Za-zµ°]+[0-9]?)(?:[ /*](?:[A-Za-zµ°]+[0-9]?)){0,4}")
 """What a unit may be spelled like: `m3/s`, `1/m2`, `kW h`; no expression of a stranger reaches pint."""
+LONGEST_S = 366 * 86400
+"""The longest time a scenario may name, in seconds."""
 _SI_FIRST = {"%": "percent", "people": "1", "vehicles": "1"}
 _NONE, _LENGTH, _MASS, _TIME, _POWER = (0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 1, -3)
 _COMMON: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -87,6 +90,8 @@ def suffix(unit: str) -> str:
 def quantity(text: object, unit: str) -> float:
     """Read `'300 m'` as a number in `unit`; ValueError for a bare number or an unlike unit."""
     if isinstance(text, (int, float)) and not isinstance(text, bool):
+        if not math.isfinite(text):
+            raise ValueError(f"{text} is no number that fits; write for example '5 {unit}'")
         if unit == "1":
             return float(text)
         raise ValueError(f"a bare number {text:g} where a unit is needed; write '{text:g} {unit}' if that is meant")
@@ -96,6 +101,8 @@ def quantity(text: object, unit: str) -> float:
     if match is None:
         raise ValueError(f"'{text}' is no quantity; write for example '5 {unit}'")
     number, found = float(match[1].replace("_", "")), (match[2] or "").strip()
+    if not math.isfinite(number):
+        raise ValueError(f"'{text}' is too large a number")
     if not found:
         if unit == "1":
             return number
@@ -114,6 +121,8 @@ def Quantity(unit: str) -> Any:  # noqa: N802 - it is used as a type
 
 def _whole_seconds(text: object) -> int:
     seconds = quantity(text, "s")
+    if abs(seconds) > LONGEST_S:
+        raise ValueError(f"'{text}' is longer than the {LONGEST_S // 86400} days that a clock here counts")
     if seconds != int(seconds):
         raise ValueError(f"'{text}' is {seconds:g} s; the clock counts whole seconds")
     return int(seconds)

@@ -200,6 +200,10 @@ def wire(nodes: Mapping[str, Node], links: Iterable[Link], flows: Iterable[FlowL
     where = loops.graph["mapping"]
     for node in nodes.values():
         into = [link for link in wiring.links if link.target is node]
+def _one(elements: str) -> str:
+    return f"{'an' if elements[0] in 'aeiou' else 'a'} {elements}"
+
+
         by_port = {link.into.name: [other for other in into if other.into is link.into] for link in into}
         node.slots = [Slots(node.arrays[name], feeding[0].into, feeding) for name, feeding in by_port.items()]
         node.outgoing = [link for link in wiring.links if link.source is node]
@@ -296,7 +300,7 @@ class Matcher:
         elsewhere = [at for at, elements in model.elements.items() if element in elements.ids]
         sets = " or ".join(port.at for port in ports)
         if elsewhere:
-            self._say(f"'{element}' of {name} is a {elsewhere[0]}, and '{kind}' joins a {sets}", line)
+            self._say(f"'{element}' of {name} is {_one(elsewhere[0])}, and '{kind}' joins {_one(sets)}", line)
         else:
             known = [i for port in ports for i in model.elements[port.at].ids]
             self._say(nearest(element, known, what=f"{sets} in {name}"), line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -20,6 +22,17 @@ Locate = Callable[[Sequence[Any]], int]
 _PLAIN = "tag:yaml.org,2002:"
 
 
+_WORDS = {
+    "dict_type": "write keys and values here: {key: value}",
+    "model_type": "write keys and values here: {key: value}",
+    "model_attributes_type": "write keys and values here: {key: value}",
+    "tuple_type": "write a list here: [value, value]",
+    "list_type": "write a list here: [value, value]",
+    "string_type": "write a word or a text here",
+}
+"""What to write, where pydantic names types of Python."""
+
+
 def load(path: str | Path) -> tuple[Any, Locate]:
     """Read `path` as plain data (dict, list, str, int, float, bool, None) and a line finder.
 
@@ -30,7 +43,8 @@ def load(path: str | Path) -> tuple[Any, Locate]:
     if path.is_dir():
         raise InputError(Problem("this is a folder; name a YAML file in it", str(path)))
     if not path.is_file():
-        raise InputError(Problem("no such file" + _similar(path), str(path)))
+        there = os.path.lexists(path)
+        raise InputError(Problem("no regular file" if there else "no such file" + _similar(path), str(path)))
     if path.stat().st_size > SIZE_LIMIT_BYTES:
         raise InputError(Problem(f"{path.stat().st_size:,} bytes; a YAML file here may have {SIZE_LIMIT_BYTES:,}", str(path)))
     try:
@@ -88,7 +102,8 @@ def problems(
         elif one["type"] == "missing":
             said = f"'{key}' is missing"
         else:
-            said = f"{key}: {one['msg'].removeprefix('Value error, ')}" if key else one["msg"].removeprefix("Value error, ")
+            words = _WORDS.get(one["type"], one["msg"].removeprefix("Value error, "))
+            said = f"{key}: {words}" if key else words
         found.append(Problem(said, file, locate((*under, *loc))))
     return sorted(found, key=lambda problem: problem.line)
 
@@ -178,7 +193,10 @@ class _Reader:
         return found
 
     def text(self, node: Any, _path: tuple[Any, ...]) -> str:
-        return str(node.value)
+        text = str(node.value)
+        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\r" for c in text):
+            self.problem(node, f"control characters in {ascii(text)[:40]}; write plain text")
+        return text
 
     def null(self, _node: Any, _path: tuple[Any, ...]) -> None:
         return None

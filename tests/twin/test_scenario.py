@@ -46,7 +46,7 @@ MISTAKES = [
     ("of: heat.temperature_degc", "of: heat.temperature_k", 14, "temperature_degc"),
     ("city: pack", "city: park", 3, "no city pack 'park'; did you mean 'pack'?"),
     ("start: 2014-08-16 21:30", "start: tonight", 4, "'tonight' is no date and time"),
-    ("name: mini", "name: a/b", 1, "name: String should match pattern"),
+    ("name: mini", "name: a/b", 1, "name: it names a folder"),
     ("timeline:", "timelines:", 10, "no key 'timelines'; did you mean 'timeline'?"),
     ("record_every: 30 s", "record_every: 30 s\ncouplings: {ear: off}", 7, "no kind of coupling 'ear'; did you mean 'air'?"),
 ]
