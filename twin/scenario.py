@@ -225,9 +225,9 @@ def read(path: str | Path, sets: Sequence[str] = ()) -> Scenario:
     raw, locate = yamlfile.load(path)
     if not isinstance(raw, dict):
         raise InputError(Problem("a scenario is a mapping of keys; see `twin schema`", str(path), 1))
-    overrides = {}
     if "crs" in raw and "start" not in raw:
         raise InputError(Problem(f"this is a city pack's manifest; a scenario names it: `city: {path.parent.name or '.'}`", str(path), 1))
+    overrides = {}
     for text in (" ".join(text.splitlines()) for text in sets):
         keys, found, value = text.partition("=")
         if not found or not keys.strip():

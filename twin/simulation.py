@@ -21,8 +21,8 @@ from twin.driver import Heard
 from twin.errors import InputError, Problem, StorageError, TwinError
 from twin.orchestrator import Node, Orchestrator
 from twin.ports import Port
-from twin.storage import storing
 from twin.scenario import Scenario
+from twin.storage import storing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -116,8 +116,8 @@ class Simulation:
         from twin import load
 
         self.scenario = load(scenario) if isinstance(scenario, (str, Path)) else scenario
-        self._folder_was_there = self.folder.exists()
         self.folder = free_folder(self.scenario, out)
+        self._folder_was_there = self.folder.exists()
         self.scratch = self.folder / "scratch"
         self.plan = build.plan(self.scenario, self.scratch)
         self.watch = watch
@@ -134,17 +134,17 @@ class Simulation:
         try:
             self._open()
         except BaseException as error:
+            self.__exit__(type(error), error, None)
             if isinstance(error, InputError):
                 self._leave_nothing()
-            self.__exit__(type(error), error, None)
             raise
         return self
+
     def _leave_nothing(self) -> None:
         """Remove the folder of a run that an engine refused to start on the user's files."""
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._folder_was_there:
             self.folder.mkdir(exist_ok=True)
-
 
     def _open(self) -> None:
         plan, scenario = self.plan, self.scenario

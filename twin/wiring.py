@@ -200,10 +200,6 @@ def wire(nodes: Mapping[str, Node], links: Iterable[Link], flows: Iterable[FlowL
     where = loops.graph["mapping"]
     for node in nodes.values():
         into = [link for link in wiring.links if link.target is node]
-def _one(elements: str) -> str:
-    return f"{'an' if elements[0] in 'aeiou' else 'a'} {elements}"
-
-
         by_port = {link.into.name: [other for other in into if other.into is link.into] for link in into}
         node.slots = [Slots(node.arrays[name], feeding[0].into, feeding) for name, feeding in by_port.items()]
         node.outgoing = [link for link in wiring.links if link.source is node]
@@ -224,6 +220,10 @@ def diverged(group: Sequence[Node], now_s: int) -> CouplingDiverged:
     moves = f"{worst.out.name} still moves by {worst.residual():g} {worst.into.unit} (tolerance {worst.into.tol:g}) in {worst}"
     what = f"no fixed point after {GIVE_UP_AFTER} sweeps: {moves}"
     return CouplingDiverged(f"loop {loop}", what, now_s=now_s, element=element)
+
+
+def _one(elements: str) -> str:
+    return f"{'an' if elements[0] in 'aeiou' else 'a'} {elements}"
 
 
 class Matcher:
