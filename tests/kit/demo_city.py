@@ -186,7 +186,8 @@ class Stage:
         scenario = self.scenario.with_(timeline=entries, couplings=dict.fromkeys(cut.split(), "off"))
         key = (scenario.text(), self.hosts)
         if key not in self.done:
-            run = twin.simulate(scenario, out=self.folder / f"run{len(self.done)}", hosts=self.hosts)
+            out = self.folder / f"run{sum(1 for _ in self.folder.iterdir())}"
+            run = twin.simulate(scenario, out=out, hosts=self.hosts)
             assert run.status == "done"
             assert run.ledger["closes"].all(), run.ledger
             self.done[key] = run
