@@ -16,13 +16,14 @@ from twin import kpi, yamlfile
 from twin.city import MANIFEST, City
 from twin.driver import Context, Driver
 from twin.errors import InputError, Problem, nearest
+from twin.flows import FlowLink
 from twin.host import Inline, Process, model_class
 from twin.model import Model, Setup
 from twin.ports import In, Out
 from twin.registry import registered
 from twin.scenario import Scenario, Stanza
 from twin.sheet import ModelSheet, sheet_of
-from twin.wiring import FlowLink, Link, Matcher, Wiring, wire
+from twin.wiring import Link, Matcher, Wiring, wire
 
 if TYPE_CHECKING:
     from twin.orchestrator import Node
@@ -136,11 +137,20 @@ def _match(scenario: Scenario, city: City, models: Mapping[str, Model], problems
     for kind in scenario.couplings:
         if kind not in kinds:
             problems.append(Problem(nearest(kind, sorted(kinds), what="kind of coupling"), *scenario.place(("couplings", kind))))
+        elif scenario.couplings[kind].weight != 1 and _weightless(models, kind):
+            what = f"couplings.{kind}.weight: switches and records have no weight; write `{kind}: off` to cut them"
+            problems.append(Problem(what, *scenario.place(("couplings", kind, "weight"))))
     for line, row in rows:
         if not kind_off(scenario, row.kind):
             matcher.add(row, line)
     problems += matcher.problems
     return matcher
+
+
+def _weightless(models: Mapping[str, Model], kind: str) -> bool:
+    """Whether links of this kind carry something that cannot be multiplied."""
+    flows = any(flow.kind == kind for model in models.values() for flow in model.flows.values())
+    return flows or any(port.kind == kind and port.dtype == bool for model in models.values() for port in model.ports.values())
 
 
 def kind_off(scenario: Scenario, kind: str) -> bool:

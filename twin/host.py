@@ -9,137 +9,29 @@ import mmap
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from twin.errors import EngineFailure, TwinError
+from twin.inline import Inline, Reply, Verb
 from twin.model import Account, Model, Setup, Snapshot
-from twin.ports import Report
 from twin.registry import registered
 
 log = logging.getLogger(__name__)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-
-NOTHING: Mapping[str, np.ndarray] = {}
-
-
-@dataclass(slots=True)
-class Reply:
-    """What a model says after a step: whether outputs can have moved, and what it wants to tell."""
-
-    moved: bool = False
-    next_s: int | None = None
-    notices: Sequence[Report] = ()
-    degraded: Sequence[Report] = ()
-    records: Mapping[str, np.ndarray] = field(default_factory=lambda: NOTHING)
-    took_s: float = 0.0
-
-
-Verb = tuple[str, dict[str, Any]]
-
-
-class Inline:
-    """A model in this process."""
-
-    kind = "inline"
-
-    def __init__(self, model: Model) -> None:
-        self.model, self.arrays = model, model.arrays
-        cls = type(model)
-        self.still = cls.advance is Model.advance
-        self.gives = [name for name, flow in cls.flows.items() if flow.gives]
-        self.has_next = cls.next_s is not Model.next_s
-        self._reply = Reply()
-
-    def start_open(self) -> None:
-        """Start the engine."""
-        self._guarded(self.model.open)
-
-    def finish_open(self) -> None:
-        """Return when the engine has started: at once."""
-
-    def start_advance(self, until_s: int, verbs: Sequence[Verb], records: Mapping[str, list[np.ndarray]]) -> None:
-        """Move to `until_s` under the inputs held, then apply `verbs`."""
-        model = self.model
-        started = time.perf_counter()
-        for name, arrays in records.items():
-            for array in arrays:
-                model.boxes[name].emit(array)
-        moved = False
-        if until_s > model.now_s:
-            if not self.still:
-                moved = self._guarded(model.advance, until_s) is not False
-            model.now_s = until_s
-        for name, arguments in verbs:
-            self._guarded(model.actions[name].method, model, **arguments)
-            moved = True
-        self._reply = self._said(moved, started)
-
-    def finish(self) -> Reply:
-        """Return what came of the last step."""
-        return self._reply
-
-    def start_solve(self) -> None:
-        """Write the outputs."""
-        started = time.perf_counter()
-        self._guarded(self.model.solve)
-        self._reply = self._said(False, started)
-
-    def _guarded(self, call: Any, *args: Any, **rest: Any) -> Any:
-        try:
-            return call(*args, **rest)
-        except (TwinError, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            log.debug("in %s", self.model.name, exc_info=True)
-            raise self.model.fail(f"{type(error).__name__}: {error}") from error
-
-    def _said(self, moved: bool, started: float) -> Reply:
-        model = self.model
-        reply = Reply(moved, model.next_s() if self.has_next else None, (), (), NOTHING)
-        if model.notices:
-            reply.notices, model.notices = model.notices, []
-        if model.degraded:
-            reply.degraded, model.degraded = model.degraded, []
-        if self.gives:
-            reply.records = {name: records for name in self.gives if len(records := model.boxes[name].take())}
-        reply.took_s = time.perf_counter() - started
-        return reply
-
-    def positions(self) -> np.ndarray:
-        """Return the moving things now."""
-        return self.model.positions()
-
-    def ledger(self) -> list[Account]:
-        """Return the conserved quantities since the start."""
-        return self.model.ledger()
-
-    def waiting(self) -> dict[str, int]:
-        """Return, per incoming flow, how many records were delivered and not yet taken."""
-        return {name: sum(map(len, self.model.boxes[name].waiting)) for name, flow in self.model.flows.items() if not flow.gives}
-
-    def snapshot(self) -> Snapshot:
-        """Return the model's whole state."""
-        return self.model.snapshot()
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Bring the freshly opened model to a snapshot."""
-        self.model.restore(snapshot)
-
-    def close(self) -> None:
-        """End the engine."""
-        self.model.close()
+OPENING = 5
+"""So many times the watchdog's patience an engine has to start: it imports, reads and compiles."""
 
 
 class Process:
@@ -149,33 +41,41 @@ class Process:
 
     def __init__(self, model: Model, type_name: str, *, watchdog_s: float = 120.0) -> None:
         self.model, self.type_name, self.watchdog_s = model, type_name, watchdog_s
-        self.memory = _memory(sum(array.nbytes + 64 for array in model.arrays.values()))
-        self.arrays = model.arrays = _lay(model.arrays, self.memory[1])
+        self.memory_fd, memory = _memory(sum(array.nbytes + 64 for array in model.arrays.values()))
+        self.arrays = model.arrays = _lay(model.arrays, memory)
         self.child: subprocess.Popen[bytes] | None = None
-        self.tripped = False
+        # Linux ends a child with the thread that started it, so that thread must live as long as the host
+        self.starter = ThreadPoolExecutor(1, thread_name_prefix="twin.host")
+        self.pending, self.tripped = 0, False
+
+    @property
+    def log(self) -> Path:
+        """Where everything goes that the child prints."""
+        return self.model.setup.scratch / "host.log"
 
     def start_open(self) -> None:
         """Start the child and its engine; returns at once, `finish_open` waits."""
         mine, theirs = socket.socketpair()
-        fds = (theirs.fileno(), self.memory[0])
-        scratch = self.model.setup.scratch
-        scratch.mkdir(parents=True, exist_ok=True)
-        with (scratch / "host.log").open("wb") as out:
-            self.child = subprocess.Popen(
+        for limit in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            mine.setsockopt(socket.SOL_SOCKET, limit, struct.pack("ll", int(self.watchdog_s), int(self.watchdog_s % 1 * 1e6)))
+        fds = (theirs.fileno(), self.memory_fd)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with theirs, self.log.open("wb") as out:
+            self.child = self.starter.submit(
+                subprocess.Popen,
                 [sys.executable, "-m", "twin.host", *map(str, fds), str(os.getpid())],
                 pass_fds=fds,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
-            )
-        theirs.close()
+            ).result()
         self.pipe = Connection(mine.detach())
         self._send("open", self.type_name, self.model.setup)
 
     def finish_open(self) -> None:
         """Wait until the engine has started."""
-        self._receive()
+        self._receive(self.watchdog_s * OPENING)
 
     def start_advance(self, until_s: int, verbs: Sequence[Verb], records: Mapping[str, list[np.ndarray]]) -> None:
         """Send the child on its way to `until_s`; `finish` waits for it."""
@@ -203,6 +103,10 @@ class Process:
         """Return, per incoming flow, how many records were delivered and not yet taken."""
         return self._ask("waiting")  # type: ignore[no-any-return]
 
+    def passed(self) -> dict[str, int]:
+        """Return, per flow, how many records the model was ever given or ever gave, by its own count."""
+        return self._ask("passed")  # type: ignore[no-any-return]
+
     def snapshot(self) -> Snapshot:
         """Return the model's whole state."""
         return self._ask("snapshot")  # type: ignore[no-any-return]
@@ -213,15 +117,22 @@ class Process:
         self.model.now_s = snapshot["now_s"]
 
     def close(self) -> None:
-        """End the engine and the child, whatever state it is in."""
-        if self.child is None:
-            return
-        if self.child.poll() is None and not self.tripped:
-            with contextlib.suppress(EngineFailure, OSError):
+        """End the engine and the child, whatever state it is in; one that is still at work is not waited for."""
+        try:
+            if self.child is not None and self.child.poll() is None and not self.tripped and not self.pending:
                 self._ask("close")
-        self.kill()
-        self.pipe.close()
-        self.child = None
+        finally:
+            self.kill()
+            self.child, self.tripped = None, True
+            self.starter.shutdown()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self.memory_fd >= 0:
+            os.close(self.memory_fd)
+            self.memory_fd = -1
+        if hasattr(self, "pipe"):
+            self.pipe.close()
 
     def kill(self) -> None:
         """SIGKILL is the only end that works on a stopped engine."""
@@ -230,36 +141,69 @@ class Process:
             self.child.wait()
 
     def _ask(self, verb: str, *arguments: Any) -> Any:
+        while self.pending and not self.tripped:  # of a step that was broken off between its question and its answer
+            self._receive()
         self._send(verb, *arguments)
         return self._receive()
 
     def _send(self, verb: str, *arguments: Any) -> None:
-        try:
+        if self.tripped:
+            raise self.model.fail("its process was ended")
+        self.pending += 1
+        with self._whole():
             self.pipe.send((verb, *arguments))
-        except OSError:
-            raise self._died() from None
 
-    def _receive(self) -> Any:
-        try:
-            if not self.pipe.poll(self.watchdog_s):
-                self.tripped = True
-                self.kill()
-                raise self.model.fail(f"did not answer within {self.watchdog_s:g} s of wall time and was ended")
+    def _receive(self, patience_s: float | None = None) -> Any:
+        patience_s = patience_s or self.watchdog_s
+        if not self.pipe.poll(patience_s):
+            raise self._hung(patience_s)
+        with self._whole():
             answer, value = self.pipe.recv()
-        except (EOFError, OSError):
-            raise self._died() from None
+        self.pending -= 1
         if answer == "error":
             error, trace = value
             log.debug("in the process of %s:\n%s", self.model.name, trace)
             raise error
         return value
 
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Let a message through as a whole; after half of one nothing can be said to the child any more."""
+        try:
+            yield
+        except BlockingIOError:
+            raise self._hung(self.watchdog_s) from None
+        except (EOFError, OSError):
+            raise self._died() from None
+        except BaseException as error:
+            self.tripped = True
+            if not isinstance(error, Exception):
+                raise
+            raise self.model.fail(f"a message to or from its process cannot be read: {type(error).__name__}: {error}") from error
+
+    def _hung(self, patience_s: float) -> EngineFailure:
+        self.tripped = True
+        self.kill()
+        return self.model.fail(f"did not answer within {patience_s:g} s of wall time and was ended")
+
     def _died(self) -> EngineFailure:
         self.tripped = True
-        code = self.child.wait() if self.child else None
-        how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
-        tail = (self.model.setup.scratch / "host.log").read_text(errors="replace").strip().splitlines()[-1:]
-        return self.model.fail(f"its process ended {how}" + (f"; it said last: {tail[0]}" if tail else ""))
+        code = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self.child.wait(1.0) if self.child else None
+        self.kill()
+        how = "without a word" if code is None else f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        tail = _last_line(self.log)
+        return self.model.fail(f"its process ended {how}" + (f"; it said last: {tail}" if tail else ""))
+
+
+def _last_line(log: Path) -> str:
+    """Return the last line of what a child printed, which may be very long."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
+    return ""
 
 
 def _memory(size: int) -> tuple[int, mmap.mmap]:
@@ -344,6 +288,8 @@ def main() -> None:
     threading.current_thread().name = "twin.host"
     serve(Connection(pipe_fd), mmap.mmap(memory_fd, 0))
 
+
+__all__ = ["Inline", "Process", "Reply", "Verb", "main", "model_class"]
 
 if __name__ == "__main__":
     # what is pickled must name this module as the parent knows it, not `__main__`

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ import simpy
 
 from twin.driver import SOURCES, Driver, Heard, Post
 from twin.errors import TwinError
+from twin.flows import accounts
 from twin.host import Inline, Process, Reply, Verb
+from twin.model import Account
 from twin.ports import Report
 from twin.wiring import GIVE_UP_AFTER, RELAX_AFTER, Link, Slots, Wiring, diverged
 
@@ -39,12 +43,14 @@ class Node:
         self.outgoing: list[Link] = []
         self.timing = Timing()
         self.inbox: dict[str, list[np.ndarray]] = {}
+        self.astray: dict[str, int] = {}
         self.due_s = 0
         self.now_s = -1
         self.next_period_s = 0
         self.extra_s: int | None = None
         self.wanted_s: int | None = None
-        self.stale = self.dirty = False
+        self.stale = self.dirty = self.feeds_itself = False
+        self.works_here = host.kind != "process"
 
     def wake_at(self, t_s: int) -> None:
         """Ask to be woken at `t_s` besides period and `next_s`."""
@@ -85,9 +91,7 @@ class Orchestrator:
         self.wiring, self.duration_s = wiring, duration_s
         self.nodes = [node for group in wiring.groups for node in group]
         self.by_name = {node.name: node for node in self.nodes}
-        self.parallel = [node for node in self.nodes if node.host.kind == "process"] + [
-            node for node in self.nodes if node.host.kind != "process"
-        ]
+        self.parallel = any(not node.works_here for node in self.nodes)
         self.env = simpy.Environment(initial_time=0)
         self.drivers = list(drivers)
         self.journal, self.sample, self.sample_every_s = journal, sample, sample_every_s
@@ -100,9 +104,9 @@ class Orchestrator:
 
     def open(self) -> None:
         """Start every engine and settle second 0."""
-        for node in self.parallel:
+        for node in self._starting(self.nodes):
             node.host.start_open()
-        for node in self.parallel:
+        for node in self.nodes:
             node.host.finish_open()
         self._arm()
         self.until(0)
@@ -134,7 +138,7 @@ class Orchestrator:
             due_s = min(due_s, self.agenda[0].t_s)
         if self.sample is not None:
             due_s = min(due_s, self.sample_due_s)
-        due_s = min(due_s, self.duration_s)
+        due_s = math.ceil(min(due_s, self.duration_s))
         if due_s >= self.env.now and self.armed_s != due_s and (due_s > self.env.now or self.settles == 0):
             self.armed_s = due_s
             event = self.env.timeout(due_s - self.env.now)
@@ -152,11 +156,11 @@ class Orchestrator:
         for _ in range(GIVE_UP_AFTER):
             verbs = self._verbs(t)
             last = t >= self.duration_s
-            woken = [node for node in self.parallel if node.due_s <= t or node.name in verbs or (last and node.now_s < t)]
+            woken = [node for node in self.nodes if node.due_s <= t or node.name in verbs or (last and node.now_s < t)]
             self._advance(woken, t, verbs)
             for group in self.wiring.groups:
-                if len(group) == 1:
-                    node = group[0]
+                node = group[0]
+                if len(group) == 1 and not node.feeds_itself:
                     if node.dirty:
                         self._turn(node, t)
                 elif any(node.dirty for node in group):
@@ -169,7 +173,8 @@ class Orchestrator:
             raise TwinError(f"t={t} s: drivers still post actions after {GIVE_UP_AFTER} rounds of the same second")
         if self.sample is not None and self.sample_due_s <= t:
             self.sample(t)
-            self.sample_due_s = (t // self.sample_every_s + 1) * self.sample_every_s
+            following_s = (t // self.sample_every_s + 1) * self.sample_every_s
+            self.sample_due_s = following_s if last else min(following_s, self.duration_s)
 
     def _verbs(self, t: int) -> dict[str, list[Verb]]:
         verbs: dict[str, list[Verb]] = {}
@@ -181,9 +186,13 @@ class Orchestrator:
             self.journal(Heard(t, "action", report, SOURCES[post.source]))
         return verbs
 
+    def _starting(self, nodes: Sequence[Node]) -> Sequence[Node]:
+        """Return the nodes in the order to set them to work: those in processes first, so that they work meanwhile."""
+        return sorted(nodes, key=attrgetter("works_here")) if self.parallel else nodes
+
     def _advance(self, woken: Sequence[Node], t: int, verbs: Mapping[str, list[Verb]]) -> None:
-        """Move the woken models to `t` under the inputs they hold, process-hosted ones side by side."""
-        for node in woken:
+        """Move the woken models to `t` under the inputs they hold; what they say is heard in one order, wherever they live."""
+        for node in self._starting(woken):
             inbox, node.inbox = node.inbox, {}
             node.host.start_advance(t, verbs.get(node.name, ()), inbox)
         for node in woken:
@@ -253,9 +262,9 @@ class Orchestrator:
         for report in reply.degraded:
             self.journal(Heard(node.now_s, "degraded", report, "model"))
         for name, records in reply.records.items():
-            for link in self.wiring.flows:
-                if link.source is node and link.out.name == name:
-                    link.carry(records)
+            links = [link for link in self.wiring.flows if link.source is node and link.out.name == name]
+            carried = sum(link.carry(records) for link in links)
+            node.astray[name] = node.astray.get(name, 0) + len(records) - carried
 
     def _hear(self, t: int) -> bool:
         """Journal the notices, let drivers react; True if that put new actions on this second."""
@@ -270,13 +279,17 @@ class Orchestrator:
         self.agenda.sort()
         return bool(self.agenda) and self.agenda[0].t_s <= t
 
+    def exchanged(self) -> list[tuple[str, Account]]:
+        """Return what each flow handed over, was taken and is on the way."""
+        return accounts(self.nodes, self.wiring.flows)
+
     def close(self) -> None:
         """End every engine; the first failure to do so is raised after all were tried."""
         failed: list[BaseException] = []
         for node in self.nodes:
             try:
                 node.host.close()
-            except Exception as error:  # noqa: BLE001 - every engine must get its turn to end
+            except BaseException as error:  # noqa: BLE001 - every engine must get its turn to end
                 failed.append(error)
         if failed:
             raise failed[0]

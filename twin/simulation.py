@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import platform
 import shutil
@@ -204,7 +203,7 @@ class Simulation:
 
     def until(self, moment: str | int) -> Simulation:
         """Run up to and including a moment: `'21:40'`, `'+5 min'`, or whole seconds after the start."""
-        t_s = moment if isinstance(moment, int) else self._moment_s(moment)
+        t_s = self._moment_s(moment)
         if t_s < self.now_s:
             raise InputError(f"{moment} has passed; the clock stands at {self.clock}")
         step_s = max(1, min(60, self.scenario.duration // 100))
@@ -213,9 +212,9 @@ class Simulation:
             self._say("running")
         return self
 
-    def _moment_s(self, moment: str) -> int:
+    def _moment_s(self, moment: str | int) -> int:
         try:
-            t_s = units.clock_s(moment, self.plan.start)
+            t_s = int(moment) if isinstance(moment, (int, np.integer)) else units.clock_s(moment, self.plan.start)
         except ValueError as error:
             raise InputError(str(error)) from None
         if not 0 <= t_s <= self.scenario.duration:
@@ -255,6 +254,8 @@ class Simulation:
         return ModelView(node)
 
     def _guarded(self, call: Any, *arguments: Any) -> None:
+        if self.status in ("failed", "interrupted"):
+            raise TwinError(f"the run {'failed' if self.status == 'failed' else 'was interrupted'} within {self.clock} and cannot go on")
         try:
             call(*arguments)
         except KeyboardInterrupt:
@@ -303,35 +304,11 @@ class Simulation:
 
     def ledger(self) -> list[dict[str, Any]]:
         """Return the conserved quantities of every model and flow with their residuals."""
+        accounts = [(node.name, account) for node in self.orchestrator.nodes for account in node.host.ledger()]
         rows = []
-        for node in self.orchestrator.nodes:
-            for account in node.host.ledger():
-                rows.append(
-                    {
-                        "model": node.name,
-                        **asdict(account),
-                        "residual": account.residual,
-                        "closes": abs(account.residual) <= account.tolerance,
-                    }
-                )
-        waiting = {
-            node.name: node.host.waiting() for node in self.orchestrator.nodes if any(not f.gives for f in node.model.flows.values())
-        }
-        for link in self.orchestrator.wiring.flows:
-            held = waiting.get(link.target.name, {}).get(link.into.name, 0) + sum(map(len, link.target.inbox.get(link.into.name, [])))
-            rows.append(
-                {
-                    "model": str(link),
-                    "what": "records",
-                    "unit": "1",
-                    "gained": link.emitted,
-                    "lost": link.emitted - held,
-                    "held": held,
-                    "tolerance": 0.0,
-                    "residual": 0.0,
-                    "closes": True,
-                }
-            )
+        for name, account in accounts + self.orchestrator.exchanged():
+            closes = abs(account.residual) <= account.tolerance
+            rows.append({"model": name, **asdict(account), "residual": account.residual, "closes": closes})
         return rows
 
     def _say(self, doing: str) -> None:
@@ -352,22 +329,27 @@ class Simulation:
         elif ran is not None and error is None and ran.now_s < self.scenario.duration:
             self.status = "interrupted"
         try:
-            self._finish(ran)
+            self._finish(ran, error)
         except TwinError:
             if error is None:
                 raise
         finally:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def _finish(self, ran: Orchestrator | None) -> None:
+    def _finish(self, ran: Orchestrator | None, error: BaseException | None) -> None:
         ledger: list[dict[str, Any]] = []
-        try:
-            if ran is not None and self.status in ("done", "degraded", "interrupted"):
-                with contextlib.suppress(TwinError):
-                    ledger = self.ledger()
-        finally:
-            if ran is not None:
+        broken: list[TwinError] = []
+        if ran is not None:
+            try:
+                ledger = self.ledger() if self.status != "failed" else []
+            except TwinError as wrong:
+                broken.append(wrong)
+            try:
                 ran.close()
+            except TwinError as wrong:
+                broken.append(wrong)
+        if broken and error is None:
+            self.status, self.error = "failed", str(broken[0])
         if self.recorder is not None:
             self._say("writing the record")
             timing = self.timing() if ran else {}
@@ -378,6 +360,8 @@ class Simulation:
                 "settles": ran.settles if ran else 0,
             }
             self.recorder.finish(self.status, timing=timing, kpis=self.plan.kpis, ledger=ledger, error=self.error)
+        if broken:
+            raise broken[0]
 
     def result(self) -> Run:
         """Open what was recorded."""

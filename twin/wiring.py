@@ -10,6 +10,7 @@ import numpy as np
 
 from twin import units
 from twin.errors import CouplingDiverged, Problem, nearest
+from twin.flows import FlowLink
 from twin.ports import Flow, In, Out, Port
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class Link:
         self.values = np.full(len(self.rows), into.fill, into.dtype)
         self.delivered = self.values.copy()
         self.flipped_s = np.full(len(self.rows), -1, np.int64)
-        self.fresh = self.pulled = self.in_loop = False
-        self.is_switch = bool(into.dtype == bool)
+        self.fresh = self.pulled = self.in_loop = self.told = False
+        self.is_switch, self.is_smooth = bool(into.dtype == bool), into.dtype.kind == "f"
         self.exact = self.is_switch or not into.tol
         self.differs: bool | None = None
 
@@ -92,12 +93,13 @@ class Link:
         return bool(again.any())
 
     def settle(self, now_s: int, *, relax: bool) -> bool:
-        """Accept `values` as delivered; True if that changed anything."""
-        if not self.changed():
+        """Accept `values` as delivered; True if that changed anything, or was the first word."""
+        if self.told and not self.changed():
             return False
+        self.told = True
         if self.is_switch and self.in_loop:
             self.flipped_s[self.values != self.delivered] = now_s
-        if relax and not self.is_switch:
+        if relax:
             self.delivered += 0.5 * (self.values - self.delivered)
         else:
             self.values, self.delivered, self.pulled = self.delivered, self.values, False
@@ -126,9 +128,9 @@ class Slots:
             if link.in_loop and link.is_switch and link.hold_chatter(now_s):
                 link.fresh, link.pulled = True, False
                 link.target.wake_at(now_s + 1)
-            loops = relax and link.in_loop
+            loops = relax and link.in_loop and link.is_smooth
             changed |= link.settle(now_s, relax=loops)
-            if loops and not link.is_switch:
+            if loops:
                 link.fresh |= link.moved()
         if changed:
             self._assemble()
@@ -148,31 +150,6 @@ class Slots:
                     self.array[link.rows] &= link.delivered
                 else:
                     self.array[link.rows] += link.delivered
-
-
-@dataclass
-class FlowLink:
-    """Records of one source flow routed to one target by element; counts what passed."""
-
-    source: Node
-    out: Flow
-    target: Node
-    into: Flow
-    route: dict[int, int]
-    kind: str
-    emitted: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.source.name}.{self.out.name} -> {self.target.name}.{self.into.name} ({self.kind})"
-
-    def carry(self, records: np.ndarray) -> None:
-        """Hand the records of this link's elements to the target."""
-        mine = records[np.isin(records["at"], list(self.route))]
-        if mine.size:
-            mine = mine.copy()
-            mine["at"] = [self.route[int(at)] for at in mine["at"]]
-            self.emitted += mine.size
-            self.target.receive(self.into.name, mine)
 
 
 @dataclass
@@ -203,6 +180,7 @@ def wire(nodes: Mapping[str, Node], links: Iterable[Link], flows: Iterable[FlowL
         by_port = {link.into.name: [other for other in into if other.into is link.into] for link in into}
         node.slots = [Slots(node.arrays[name], feeding[0].into, feeding) for name, feeding in by_port.items()]
         node.outgoing = [link for link in wiring.links if link.source is node]
+        node.feeds_itself = any(link.target is node for link in node.outgoing)
     for link in wiring.links:
         link.in_loop = where[link.source.name] == where[link.target.name]
     return wiring
@@ -250,12 +228,26 @@ class Matcher:
             self._say(f"{ends}: {wrong}", line)
             return
         key = (row.source, out.name, row.target, into.name, row.kind)
-        if isinstance(into, In) and into.reduce == "one":
-            if (row.target, into.name, j) in self._fed:
-                self._say(f"{row.target}.{into.name} of {row.target_element} has two sources and takes one", line)
-                return
-            self._fed.add((row.target, into.name, j))
+        if wrong := self._taken(row, out, i, into, j):
+            self._say(wrong, line)
+            return
         self.pairs.setdefault(key, []).append((i, j))
+
+    def _taken(self, row: Coupling, out: Port | Flow, i: int, into: Port | Flow, j: int) -> str:
+        """Say what is wrong when an input takes one source and has it, or a record would go two ways; else note both."""
+        if isinstance(out, Flow):
+            end, what = (
+                (row.source, out.name, i),
+                f"{row.source}.{out.name} of {row.source_element} leads to two places, and a record goes to one",
+            )
+        elif isinstance(into, In) and into.reduce == "one":
+            end, what = (row.target, into.name, j), f"{row.target}.{into.name} of {row.target_element} has two sources and takes one"
+        else:
+            return ""
+        if end in self._fed:
+            return what
+        self._fed.add(end)
+        return ""
 
     def _say(self, what: str, line: int) -> None:
         self.problems.append(Problem(what, self.file, line))

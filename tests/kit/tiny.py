@@ -8,11 +8,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from twin.flows import FlowLink
 from twin.host import Inline
 from twin.model import Account, Model, Setup, action
 from twin.orchestrator import Node, Orchestrator
 from twin.ports import At, ElementSet, FlowIn, FlowOut, In, Notice, Out, State
-from twin.wiring import FlowLink, Link, wire
+from twin.wiring import Link, wire
 
 Cell = Annotated[str, At("cell")]
 
