@@ -143,12 +143,10 @@ def _argument(verb: Action, name: str) -> str:
     stem, unit = verb.spelled(name)
     schema = TypeAdapter(kind).json_schema()
     bounds = _value({key: value for key, value in schema.items() if key in BOUNDS})
-    value = (
-        f"id of {'an' if at[0] in 'aeio' else 'a'} {at}"
-        if at
-        else f"in {unit}" + (f", {bounds}" if bounds else "")
-        if unit
-        else _value(schema)
-    )
+    value = _value(schema)
+    if at:
+        value = f"id of {'an' if at[0] in 'aeio' else 'a'} {at}"
+    elif unit:
+        value = ", ".join(filter(None, [f"in {unit}", bounds]))
     absent = "" if default is inspect.Parameter.empty else "may be left out; " if default in (None, "") else f"{default:g} when left out; "
     return f"`{stem}` ({absent}{value})"
