@@ -285,14 +285,15 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    wrong = []
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         if target.startswith(("http://", "https://")):
             continue
         path, _, anchor = target.partition("#")
         there = (page.parent / path).resolve() if path else page
-        assert there.exists(), f"{page.name}: {target} leads nowhere"
-        assert there.is_relative_to(ROOT), f"{page.name}: {target} leaves the project"
-        assert not anchor or anchor in anchors(there), f"{page.name}: no heading #{anchor}"
+        if not there.exists() or not there.is_relative_to(ROOT) or (anchor and anchor not in anchors(there)):
+            wrong.append(target)
+    assert wrong == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
