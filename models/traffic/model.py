@@ -218,8 +218,9 @@ class Traffic(Model):
         any(self.charging.unplug(site) for site, charger in enumerate(self.network.sites.chargers) if charger.carpark == name)
 
     def _look(self) -> None:
-        """Read what the outputs are made of."""
-        self.sumo.read_motion(self.seen_count, self.seen_speed_m_per_s)
+        """Read what the outputs are made of; on a multiple of `LOOK_EVERY_S` the motion has been read just now."""
+        if self.now_s % LOOK_EVERY_S or not self.now_s:
+            self.sumo.read_motion(self.seen_count, self.seen_speed_m_per_s)
         if not self.absent:
             self.sumo.read_queue(self.seen_queue)
             self.sumo.read_co2(self.seen_co2_g_per_s, self.options.step)
