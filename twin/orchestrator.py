@@ -95,7 +95,7 @@ class Orchestrator:
         self.env = simpy.Environment(initial_time=0)
         self.drivers = list(drivers)
         self.journal, self.sample, self.sample_every_s = journal, sample, sample_every_s
-        self.sample_due_s = 0
+        self.sample_due_s, self.sampled_s = 0, -1
         self.agenda: list[Post] = sorted(post for driver in self.drivers for post in driver.begin())
         self.armed_s: int | None = None
         self.reports: list[Report] = []
@@ -125,11 +125,14 @@ class Orchestrator:
         return int(self.env.now)
 
     def do(self, model: str, action: str, arguments: Mapping[str, Any], *, source: str = "live", name: str = "") -> None:
-        """Apply an action at the present second."""
+        """Apply an action at the present second; what was sampled at it is sampled again."""
         self.sequence += 1
         self.agenda.append(Post(self.now_s, SOURCES.index(source), 0, self.sequence, name or f"{model}.{action}", model, action, arguments))
         self.agenda.sort()
+        sampled = self.sample if self.sampled_s == self.now_s else None
         self.settle(self.now_s)
+        if sampled is not None:
+            sampled(self.now_s)
         self._arm()
 
     def _arm(self) -> None:
@@ -173,6 +176,7 @@ class Orchestrator:
             raise TwinError(f"t={t} s: drivers still post actions after {GIVE_UP_AFTER} rounds of the same second")
         if self.sample is not None and self.sample_due_s <= t:
             self.sample(t)
+            self.sampled_s = t
             following_s = (t // self.sample_every_s + 1) * self.sample_every_s
             self.sample_due_s = following_s if last else min(following_s, self.duration_s)
 

@@ -143,12 +143,14 @@ class Recorder:
         return kept + tracked + shapes + events * EVENT_BYTES
 
     def sample(self, t_s: int, arrays: Arrays) -> None:
-        """Copy the recorded ports at `t_s`: the next multiple of `record_every_s`, or the end.
+        """Copy the recorded ports at `t_s`: the next multiple of `record_every_s`, or the end, or the last sample's second again.
 
         `arrays[model][port]` may hold more than the sheets' recorded ports; ValueError when it holds less,
         or when `t_s` is not the next sample.
         """
         self._reach(t_s)
+        if self.taken and t_s == self.times_s[self.taken - 1]:
+            self.taken -= 1
         if self.taken == len(self.times_s) or t_s != self.times_s[self.taken]:
             expected = f"{self.times_s[self.taken]} s" if self.taken < len(self.times_s) else "none"
             raise ValueError(f"a sample at {t_s} s where the next is {expected}")

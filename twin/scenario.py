@@ -142,7 +142,8 @@ class Scenario(Frozen):
 
         yaml, out = YAML(typ="safe", pure=True), io.StringIO()
         yaml.default_flow_style, yaml.allow_unicode, yaml.width = False, True, 200
-        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # models are stepped and entries applied in the order they are written
+        # models are stepped and entries applied in the order they are written
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it as None
         yaml.dump(plain(self._raw), out)
         return out.getvalue()
 

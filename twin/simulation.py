@@ -128,6 +128,7 @@ class Simulation:
         self._last_watch = self.recording_s = 0.0
         self._committed = self._started
         self._ran: Orchestrator | None = None
+        self._sampled_s, self._closed = -1, False
 
     def __enter__(self) -> Simulation:
         try:
@@ -254,8 +255,8 @@ class Simulation:
         return ModelView(node)
 
     def _guarded(self, call: Any, *arguments: Any) -> None:
-        if self.status in ("failed", "interrupted"):
-            raise TwinError(f"the run {'failed' if self.status == 'failed' else 'was interrupted'} within {self.clock} and cannot go on")
+        if self._closed or self.status in ("failed", "interrupted"):
+            raise TwinError(f"the run {'is closed' if self._closed else self.status} at {self.clock} and cannot go on")
         try:
             call(*arguments)
         except KeyboardInterrupt:
@@ -289,7 +290,8 @@ class Simulation:
         started = time.perf_counter()
         if t_s % scenario.record_every == 0 or last:
             self.recorder.sample(t_s, {node.name: node.arrays for node in self.orchestrator.nodes})
-        if t_s % self._tracks_every_s == 0 or last:
+        again, self._sampled_s = t_s == self._sampled_s, t_s
+        if not again and (t_s % self._tracks_every_s == 0 or last):
             for node in self.orchestrator.nodes:
                 if node.model.moving:
                     self.recorder.tracks(t_s, node.name, node.host.positions())
@@ -334,6 +336,7 @@ class Simulation:
             if error is None:
                 raise
         finally:
+            self._closed = True
             shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _finish(self, ran: Orchestrator | None, error: BaseException | None) -> None:
@@ -341,7 +344,7 @@ class Simulation:
         broken: list[TwinError] = []
         if ran is not None:
             try:
-                ledger = self.ledger() if self.status != "failed" else []
+                ledger = self.ledger() if ran.settles and self.status != "failed" else []
             except TwinError as wrong:
                 broken.append(wrong)
             try:

@@ -54,7 +54,10 @@ def factor(source: str, target: str) -> float:
     import pint
 
     try:
-        return float(registry().Quantity(1.0, _spelled(source)).to(_spelled(target)).magnitude)
+        zero, one = (float(registry().Quantity(number, _spelled(source)).to(_spelled(target)).magnitude) for number in (0.0, 1.0))
+        if zero:
+            raise ValueError("they count from different zeros, so that no factor converts them")
+        return one
     except (pint.errors.PintError, AttributeError, AssertionError, ValueError, TypeError) as error:
         raise ValueError(f"{source} cannot be converted to {target}") from error
 

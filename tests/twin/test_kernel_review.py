@@ -89,6 +89,11 @@ def test_acting_twice_in_one_second_and_at_the_end_is_applied_in_the_order_given
             assert float(sim["heat"].power_mw.sel(room="R3")) == pytest.approx(0.006)
             sim.do("heat.heat", room="R3", p="2 kW")
             assert float(sim["heat"].power_mw.sel(room="R3")) == pytest.approx(0.002)
+    with pytest.raises(TwinError, match="closed at 21:50:00 and cannot go on"):
+        sim.do("heat.heat", room="R3", p="6 kW")
+    recorded = sim.result().fields["heat"].power_mw.sel(room="R3")
+    assert recorded.sizes["time"] == 41
+    assert recorded[[9, 10, 39, 40]].values.tolist() == pytest.approx([0.001, 0.002, 0.002, 0.002])
     events = sim.result().events
     assert events[events["source"] == "live"]["t_seen_s"].tolist() == [300, 300, 1200, 1200]
 
@@ -285,6 +290,26 @@ def coupling(*row):
 
 
 # what a scenario says
+
+
+def test_a_live_action_leaves_the_record_that_the_same_entry_of_a_timeline_leaves(scenario):
+    entry = {"at": "21:35", "do": "heat.heat", "room": "R3", "p": "6 kW"}
+    batch = twin.simulate(quiet(scenario).with_(timeline={"now": entry}), out="batch")
+    with twin.Simulation(quiet(scenario), out="live") as sim:
+        sim.until("21:35").do("heat.heat", room="R3", p="6 kW")
+        sim.until("21:50")
+    assert digests(sim.result().path)["fields"] == digests(batch.path)["fields"]
+
+
+def test_an_interrupt_while_engines_start_ends_them_and_leaves_a_run_that_opens(scenario, monkeypatch):
+    def interrupted(_host):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Process, "finish_open", interrupted)
+    with pytest.raises(KeyboardInterrupt), twin.Simulation(scenario, out="run", hosts="process"):
+        pass
+    assert twin.open_run("run").status == "interrupted"
+    assert not [child for child in psutil.Process().children() if "twin.host" in " ".join(child.cmdline())]
 
 
 def test_the_record_keeps_the_order_of_models_and_entries(scenario):

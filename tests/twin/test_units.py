@@ -51,3 +51,9 @@ def test_a_duration_needs_no_pint() -> None:
     said = "import sys; from twin import units; print(units.quantity('30 min', 's'), units.factor('MW*s', 'kW h'), 'pint' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1800.0", "0.2777777777777778", "False"]
+
+
+@pytest.mark.parametrize(("source", "target"), [("K", "degC"), ("degF", "degC")])
+def test_units_that_count_from_different_zeros_have_no_factor(source, target):
+    with pytest.raises(ValueError, match=f"{source} cannot be converted to {target}"):
+        units.factor(source, target)
