@@ -101,6 +101,7 @@ class Orchestrator:
         self.reports: list[Report] = []
         self.sequence = len(self.agenda)
         self.settles = 0
+        self.pause = False
 
     def open(self) -> None:
         """Start every engine and settle second 0."""
@@ -112,11 +113,11 @@ class Orchestrator:
         self.until(0)
 
     def until(self, t_s: int) -> None:
-        """Let the clock run up to and including `t_s`."""
+        """Let the clock run up to and including `t_s`, or until `pause` is set: then to the end of the instant."""
         t_s = min(t_s, self.duration_s)
-        while self.env.peek() <= t_s:
+        while self.env.peek() <= t_s and not self.pause:
             self.env.step()
-        if self.env.now < t_s:
+        if self.env.now < t_s and not self.pause:
             self.env.run(until=t_s)
 
     @property

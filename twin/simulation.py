@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import platform
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -208,10 +211,33 @@ class Simulation:
         if t_s < self.now_s:
             raise InputError(f"{moment} has passed; the clock stands at {self.clock}")
         step_s = max(1, min(60, self.scenario.duration // 100))
-        while self.now_s < t_s:
-            self._guarded(self.orchestrator.until, min(t_s, self.now_s + step_s))
-            self._say("running")
+        with self._whole_instants(self.orchestrator):
+            while self.now_s < t_s and not self.orchestrator.pause:
+                self._guarded(self.orchestrator.until, min(t_s, self.now_s + step_s))
+                self._say("running")
         return self
+
+    @contextlib.contextmanager
+    def _whole_instants(self, ran: Orchestrator) -> Iterator[None]:
+        """Hold an interrupt back until the instant is settled and recorded; a second one is not held."""
+        before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+            yield
+            return
+
+        def hold(number: int, frame: FrameType | None) -> None:
+            if ran.pause:
+                signal.default_int_handler(number, frame)
+            ran.pause = True
+
+        signal.signal(signal.SIGINT, hold)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            held, ran.pause = ran.pause, False
+        if held:
+            raise KeyboardInterrupt
 
     def _moment_s(self, moment: str | int) -> int:
         try:
@@ -331,7 +357,8 @@ class Simulation:
         elif ran is not None and error is None and ran.now_s < self.scenario.duration:
             self.status = "interrupted"
         try:
-            self._finish(ran, error)
+            with self._whole_instants(ran) if ran is not None else contextlib.nullcontext():
+                self._finish(ran, error)
         except TwinError:
             if error is None:
                 raise
@@ -362,7 +389,8 @@ class Simulation:
                 "recording_s": self.recording_s,
                 "settles": ran.settles if ran else 0,
             }
-            self.recorder.finish(self.status, timing=timing, kpis=self.plan.kpis, ledger=ledger, error=self.error)
+            kpis = self.plan.kpis if ran is not None and ran.settles else ()
+            self.recorder.finish(self.status, timing=timing, kpis=kpis, ledger=ledger, error=self.error)
         if broken:
             raise broken[0]
 

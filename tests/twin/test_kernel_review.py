@@ -417,6 +417,28 @@ def test_an_interrupt_in_the_middle_of_a_step_leaves_a_run_that_opens(scenario, 
     assert not [child for child in psutil.Process().children() if "twin.host" in " ".join(child.cmdline())]
 
 
+def test_an_interrupt_waits_for_the_instant_and_the_run_may_go_on(scenario, monkeypatch):
+    """As Ctrl-C does in a notebook; from the command line the run ends there."""
+    with twin.Simulation(scenario, out="run") as sim:
+        sim.until(300)
+        solve = sixth.Heat.solve
+
+        def interrupted(model):
+            monkeypatch.setattr(sixth.Heat, "solve", solve)
+            os.kill(os.getpid(), signal.SIGINT)
+            solve(model)
+
+        monkeypatch.setattr(sixth.Heat, "solve", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sim.until(1200)
+        assert sim.now_s == 330
+        sim.until(1200)
+    whole = twin.simulate(scenario, out="whole")
+    assert sim.result().status == "done"
+    assert digest(Path("run")) == digest(whole.path)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_run_that_failed_or_was_interrupted_within_a_second_does_not_go_on(scenario):
     with pytest.raises(EngineFailure), twin.Simulation(scenario, out="run", record=False) as sim:
         sim.until(60)
