@@ -43,8 +43,8 @@ class CrowdOptions(Options):
     )
     dark_aversion: float = Field(2.0, ge=1, le=20, description="what a second in the dark weighs when people choose their way (synthetic)")
     gas_limit_kg_per_s: float = Field(0.01, gt=0, description="an area where more gas leaks is cleared (synthetic)")
-    cell: Quantity("m") = Field(2.0, gt=0, le=5, description="side of the routing raster")  # type: ignore[valid-type]
-    dt: Quantity("s") = Field(0.1, gt=0, le=0.1, description="sub-step of movement; divides a second")  # type: ignore[valid-type]
+    cell: Quantity("m") = Field(2.0, ge=0.1, le=5, description="side of the routing raster")  # type: ignore[valid-type]
+    dt: Quantity("s") = Field(0.1, ge=0.001, le=0.1, description="sub-step of movement; divides a second")  # type: ignore[valid-type]
 
     @field_validator("modes")
     @classmethod

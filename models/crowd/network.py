@@ -21,6 +21,10 @@ GREEN_GUIDE_STEPPED = 66.0
 """People per metre and minute on stairs and in seating rows (the same guide)."""
 _MAX_BYTES = 64 << 20
 
+MOST_PEOPLE = 500_000
+WIDEST_M = 10_000.0
+"""A walking ground may be so far across; all of it is a raster in memory."""
+
 _XY = tuple[float, float]
 _Positive = Field(gt=0, allow_inf_nan=False)
 
@@ -109,7 +113,7 @@ class Exit(_Named):
 class Sector(_Named):
     """Seats of the venue; people come out at `mouths` onto the concourse `area` through `width_m` of stairs."""
 
-    seats: int = Field(ge=0)
+    seats: int = Field(ge=0, le=MOST_PEOPLE)
     area: str
     mouths: list[_XY] = Field(min_length=1)
     width_m: float = _Positive
@@ -300,6 +304,8 @@ def _wrong(parsed: _Schema) -> Iterable[tuple[tuple[str, int], str]]:
     yield from _wrong_geometry(parsed)
     if not any(gate.role == "venue" for gate in parsed.gates):
         yield ("gates", 0), "no gate with role 'venue': people could not leave"
+    if (seats := sum(sector.seats for sector in parsed.sectors)) > MOST_PEOPLE:
+        yield ("sectors", 0), f"{seats:,} seats in all; at most {MOST_PEOPLE:,}"
     if not (parsed.stations or parsed.carparks or parsed.exits):
         yield ("sectors", 0), "no station, car park or exit: people would have nowhere to go"
 
@@ -325,6 +331,13 @@ def _wrong_references(parsed: _Schema, areas: Mapping[str, Area], gates: Mapping
 
 
 def _wrong_geometry(parsed: _Schema) -> Iterable[tuple[tuple[str, int], str]]:
+    low, high = np.inf, -np.inf
+    for i, patch in enumerate(parsed.ground):
+        ring = np.asarray(patch.ring)
+        low, high = np.minimum(low, ring.min(axis=0)), np.maximum(high, ring.max(axis=0))
+        if (high - low > WIDEST_M).any():
+            yield ("ground", i), f"the walking ground is more than {WIDEST_M / 1000:g} km across"
+            return
     for section in ("ground", "obstacles", "areas", "carparks", "exits"):
         for i, row in enumerate(getattr(parsed, section)):
             if abs(ring_area_m2(np.asarray(row.ring))) < 1e-3:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,8 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 """Columns without which a table means nothing; every column that names a bus is checked against the buses."""
 
 POSITIVE = {"bus": ("vn_kv",), "line": ("length_km", "max_i_ka"), "trafo": ("sn_mva", "vn_hv_kv", "vn_lv_kv", "vk_percent")}
+NUMBERS = dict.fromkeys(("load", "sgen", "gen"), ("p_mw", "q_mvar"))
+LARGEST_MW = 1e5
 _BUS_COLUMNS = ("bus", "from_bus", "to_bus", "hv_bus", "mv_bus", "lv_bus")
 _EARTH_M = 6_371_008.8  # mean radius, IUGG
 
@@ -156,6 +158,18 @@ def check(tables: Tables) -> list[Problem]:
     return problems
 
 
+def _bad_numbers(table: Table) -> Iterator[tuple[int, str]]:
+    """Yield each row with a number that no network has, and what it is."""
+    for column in (*POSITIVE.get(table.name, ()), *NUMBERS.get(table.name, ())):
+        positive = column in POSITIVE.get(table.name, ())
+        for i, value in enumerate(table.column(column, None if positive else 0.0)):
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if positive and not (number and value > 0 and math.isfinite(value)):
+                yield i, f"{column} is {value}; it must be a number above 0"
+            elif not positive and not (number and abs(value) <= LARGEST_MW):
+                yield i, f"{column} is {value!r}; it must be a number of at most {LARGEST_MW:g}"
+
+
 def _bad_rows(tables: Tables, table: Table, buses: set[int]) -> list[Problem]:
     problems = []
 
@@ -167,10 +181,8 @@ def _bad_rows(tables: Tables, table: Table, buses: set[int]) -> list[Problem]:
         for i, bus in enumerate(table.column(column)):
             if bus not in buses:
                 bad(i, f"{column} {bus} is no bus of this file")
-    for column in POSITIVE.get(table.name, ()):
-        for i, value in enumerate(table.column(column)):
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not (value > 0 and math.isfinite(value)):
-                bad(i, f"{column} is {value}; it must be a number above 0")
+    for i, what in _bad_numbers(table):
+        bad(i, what)
     if table.name == "switch":
         known = {"l": set(tables["line"].index), "t": set(tables["trafo"].index), "b": buses, "t3": set(tables["trafo3w"].index)}
         for i, (et, element) in enumerate(zip(table.column("et"), table.column("element"), strict=True)):

@@ -76,14 +76,20 @@ def _rows(path: Path, needed: Sequence[str], allowed: Sequence[str]) -> Iterable
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(Problem(f"cannot be read: {error}", str(path))) from None
-    reader = csv.DictReader(io.StringIO(text))
-    header = reader.fieldnames or []
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        header = reader.fieldnames or []
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise InputError(Problem(f"not CSV: {error} (is the file truncated?)", str(path), max(1, reader.line_num))) from None
     wrong = [nearest(c, allowed, what="column") for c in header if allowed and c not in allowed]
     wrong += [f"column '{c}' is missing" for c in needed if c not in header]
     if wrong:
         raise InputError([Problem(what, str(path), 1) for what in wrong])
-    for row in reader:
-        yield reader.line_num, row
+    for line, row in rows:
+        if None in row:
+            raise InputError(Problem(f"more values than the {len(header)} columns of the first line", str(path), line))
+        yield line, row
 
 
 def _number(row: Mapping[str, str], column: str, above: float, default: float | None = None) -> float:

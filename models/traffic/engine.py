@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ import numpy as np
 from models.traffic.commands import Commands, remaining
 from models.traffic.demand import thin
 from models.traffic.network import TrafficNetwork
-from twin.errors import EngineFailure
+from twin.errors import EngineFailure, InputError, Problem
 
 _ERRORS = "sumo-errors.txt"
 _ELECTRIC = ("zero", "energy", "mmpevem")
@@ -46,6 +48,19 @@ def plain_arguments(
     return listed + (["--mesosim", "--meso-junction-control"] if meso else [])
 
 
+@contextmanager
+def _stderr_in(path: Path) -> Iterator[None]:
+    """Catch what a C++ library says on standard error: SUMO tells there, and not in its error, why it will not start."""
+    kept = os.dup(2)
+    with path.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 class Sumo:
     """The one SUMO simulation of this process. Second 0 of the model is `begin_s` of SUMO.
 
@@ -62,6 +77,7 @@ class Sumo:
         self.begin_s = network.demand.begin_s
         self.seed, self.at_s, self.ours = seed, 0, False
         self.log: list[Command] = []
+        self.copied: dict[Path, Path] = {}
         self.electric_types: dict[str, bool] = {}
         scratch.mkdir(parents=True, exist_ok=True)
         net, *rest = self._copies(scratch / "input")
@@ -81,6 +97,7 @@ class Sumo:
             else:
                 shutil.copyfile(source, target)
             copies.append(target)
+            self.copied[target] = source
         return copies
 
     @contextmanager
@@ -98,9 +115,32 @@ class Sumo:
         self.commands = Commands(self.network, seed=self.seed, meso=self.meso)
         self.log.clear()
         self.at_s = 0
-        with self._watched("start"):
-            libsumo.start(["sumo", *self.arguments])
+        said = self.scratch / "sumo-said.txt"
+        try:
+            with _stderr_in(said):
+                libsumo.start(["sumo", *self.arguments])
+        except (libsumo.TraCIException, libsumo.FatalTraCIError) as error:
+            raise self._refused(f"{said.read_text('utf-8', 'replace')}\n{error}") from None
         self.ours = True
+
+    def _refused(self, said: str) -> InputError:
+        """Make SUMO's refusal of the pack's files one line, with the file and line it names."""
+        words = [line.removeprefix("Error: ").strip() for line in said.splitlines()]
+        words = [line for line in words if line and not line.startswith(("Quitting", "Process Error"))]
+        text = "; ".join(dict.fromkeys(words)) or "it does not say why"
+        source, line = next(self._places(text), (self.network.inputs.net, 0))
+        for copy, original in self.copied.items():
+            text = text.replace(str(copy), original.name)
+        return InputError(Problem(f"SUMO refuses these roads or this demand: {text}", str(source), line))
+
+    def _places(self, text: str) -> Iterator[tuple[Path, int]]:
+        """Yield where the trouble may be: the line SUMO names, then the line of each id it quotes."""
+        at = re.search(r"line/column (\d+)/", text)
+        yield from ((original, int(at[1]) if at else 0) for copy, original in self.copied.items() if str(copy) in text)
+        for id in re.findall(r"'([^']+)'", text):
+            for original in reversed(self.copied.values()):
+                with original.open(encoding="utf-8", errors="replace") as lines:
+                    yield from ((original, number) for number, line in enumerate(lines, 1) if f'id="{id}"' in line)
 
     def close(self) -> None:
         """End the simulation, if it is this one."""

@@ -36,7 +36,7 @@ class TrafficOptions(Options):
         None, ge=0, description="how many of the pack's trips that depart in the run are kept, evenly; all when left out"
     )
     begin: Seconds | None = Field(None, ge=0, description="the demand's second at the start; by the pack's clock when left out")
-    step: Quantity("s") = Field(1.0, gt=0, le=1.0, description="SUMO's step; must divide one second")  # type: ignore[valid-type]
+    step: Quantity("s") = Field(1.0, ge=0.01, le=1.0, description="SUMO's step; must divide one second")  # type: ignore[valid-type]
     reroute_share: float = Field(0.6, ge=0, le=1, description="share of drivers who follow live travel times once something has happened")
     reroute_every: Seconds = Field(60, ge=1, description="how often they look for a faster way")
     close_above: Quantity("m3/s") = Field(0.01, ge=0, description="water on a road that closes it")  # type: ignore[valid-type]

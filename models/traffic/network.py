@@ -124,7 +124,10 @@ class _NetFile:
                     self.shapes.append(given.get("shape", ""))
                     self.lanes.append([])
             elif tag == "lane" and self.inside:
-                self.lanes[-1].append((float(given["length"]), float(given["speed"]), given["shape"]))
+                length_m, speed_m_per_s = float(given["length"]), float(given["speed"])
+                if not (0 < length_m < 1e7 and 0 <= speed_m_per_s < 1e3):
+                    self.problems.append((f"lane '{given['id']}': length {length_m:g} m or speed {speed_m_per_s:g} m/s is no road's", line))
+                self.lanes[-1].append((length_m, speed_m_per_s, given["shape"]))
             elif tag == "junction":
                 self.junctions[given["id"]] = (float(given["x"]), float(given["y"]))
             elif tag == "tlLogic":
@@ -152,19 +155,23 @@ def read_network(setup: Setup, *, begin_s: int | None = None, vehicles: int | No
     net = _NetFile()
     problems = scan(inputs.net, ("net",), net.seen)
     problems += [Problem(what, str(inputs.net), line) for what, line in net.problems]
-    problems += [Problem(f"edge '{id}' has no lane", str(inputs.net)) for id, lanes in zip(net.ids, net.lanes, strict=True) if not lanes]
+    problems += [Problem(f"edge '{id}' has no lane", str(inputs.net)) for id, lanes in zip(net.ids, net.lanes, strict=False) if not lanes]
     if not net.ids and not problems:
         problems.append(Problem("holds no road", str(inputs.net)))
     if problems:
         raise InputError(problems)
-    edges = _edges(net)
+    try:
+        edges = _edges(net)
+    except ValueError as error:
+        raise InputError(Problem(f"the shape of an edge is not 'x,y x,y ...': {error}", str(inputs.net), 1)) from None
     known = dict(zip(edges.ids, edges.shapes, strict=True))
     sites, wrong = read_sites(setup.files.get("sites"), known)
     begin = begin_s if begin_s is not None else sites.begin_s(setup.start, inputs.begin_s or 0)
     demand, more = read_demand(
         inputs.routes, inputs.additional, frozenset(known), begin_s=begin, duration_s=setup.duration_s, wanted=vehicles
     )
-    wrong += unknown_types(setup.files.get("sites"), sites, demand.types)
+    if not more:
+        wrong += unknown_types(setup.files.get("sites"), sites, demand.types)
     if wrong + more:
         raise InputError(wrong + more)
     stops = sorted(demand.stops.items())

@@ -80,7 +80,10 @@ def unknown_types(path: Path | None, sites: Sites, types: frozenset[str]) -> lis
     """Return what is wrong with the vehicle types the sites name, when cars could leave a car park."""
     named = dict.fromkeys((sites.car, sites.electric)) if sites.carparks else {}
     known = sorted({*types, _DEFAULT_TYPE})
-    return [Problem(nearest(name, known, what="vehicle type"), str(path)) for name in named if name not in known]
+    wrong = [name for name in named if name not in known]
+    lines = path.read_text("utf-8").splitlines() if path and wrong else []
+    at = {name: next((i for i, line in enumerate(lines, 1) if f'"{name}"' in line), 1) for name in wrong}
+    return [Problem(nearest(name, known, what="vehicle type"), str(path), at[name]) for name in wrong]
 
 
 class _Entries:
@@ -125,8 +128,10 @@ class _Entries:
     def xy(self, one: Mapping[str, Any]) -> np.ndarray:
         """Return where an entry stands: its x and y, else the end of its edge; (1, 2) metres."""
         here = [one.get("x"), one.get("y")]
-        if all(isinstance(v, (int, float)) and math.isfinite(v) for v in here):
+        if all(isinstance(v, (int, float)) and abs(v) < 1e8 for v in here):
             return np.array([here], dtype=float)
+        if here != [None, None]:
+            self.wrong(one["id"], f"'{one['id']}': x and y must be two numbers in metres, not {here}")
         return self.edges[one["edge"]][-1:].copy()
 
 

@@ -22,7 +22,11 @@ _PER_FOOT = {en.PSI: 0.4333, en.KPA: 0.4333 * 6.895, en.METERS: 0.3048, en.BAR: 
 
 
 class EngineError(Exception):
-    """EPANET refused or gave up; carries its own words."""
+    """EPANET refused or gave up; carries its own words, and its report where it did not take the network's file."""
+
+    def __init__(self, what: str, report: str = "") -> None:
+        super().__init__(what)
+        self.report = report
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Project:
         self._library = ctypes.CDLL(_toolkit.__file__)
         self.ph = en.createproject()
         self._pointer = ctypes.c_void_p(int(self.ph))
-        self.call("open", str(file), str(file.with_suffix(".rpt")), "")
+        self._open(file, file.with_suffix(".rpt"))
         self.call("setstatusreport", 0)
         self.flow, self.length = network.flow_m3_per_s, network.length_m
         per_foot = _PER_FOOT[int(self.call("getoption", en.PRESS_UNITS))]
@@ -56,6 +60,13 @@ class Project:
         self.rule_step_s = int(self.call("gettimeparam", en.RULESTEP)) if self.call("getcount", en.RULECOUNT) else 0
         self._terms(terms)
         self._categories: dict[int, list[float]] = {}
+
+    def _open(self, file: Path, report: Path) -> None:
+        try:
+            self.call("open", str(file), str(report), "")
+        except EngineError as error:
+            self.call("close")  # EPANET writes its report when it closes
+            raise EngineError(str(error), report.read_text("latin-1")) from None
 
     def _terms(self, terms: Terms) -> None:
         self.call("settimeparam", en.DURATION, FOREVER_S)

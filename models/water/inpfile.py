@@ -13,6 +13,8 @@ SECTIONS = (
     *("CONTROLS", "RULES", "ENERGY", "EMITTERS", "LEAKAGE", "QUALITY", "SOURCES", "REACTIONS", "MIXING", "TIMES", "REPORT"),
     *("OPTIONS", "COORDINATES", "VERTICES", "LABELS", "BACKDROP", "END"),
 )
+LARGEST = 1e12
+"""A larger number is no demand, length or head of a network."""
 _NEEDS = {"JUNCTIONS": 1, "RESERVOIRS": 2, "TANKS": 6, "PIPES": 6, "PUMPS": 4, "VALVES": 6, "COORDINATES": 3, "VERTICES": 3}
 
 
@@ -88,7 +90,7 @@ class InpFile:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not abs(value) <= LARGEST:
             self.wrong(f"{what} of '{row.words[0]}' is '{text}'; a number is needed", row.line)
             return 1.0
         if value <= above:

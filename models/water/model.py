@@ -12,7 +12,9 @@ from pydantic import Field
 
 from models.water.isolation import segment
 from models.water.network import WaterNetwork, read_network
+from models.water.refused import problems
 from twin import model, units
+from twin.errors import InputError
 from twin.model import Account, In, Model, Out, Setup, Snapshot, State, action
 from twin.ports import At, Notice
 
@@ -143,7 +145,9 @@ class Water(Model):
         try:
             return call(*arguments)
         except self._engine_error as error:
-            raise self.fail(f"{error} (details in {self.setup.scratch / 'network.rpt'})", self._named(str(error))) from error
+            if error.report:
+                raise InputError(problems(error.report, self.network.file)) from None
+            raise self.fail(str(error), self._named(str(error))) from error
 
     def _named(self, text: str) -> str:
         """Return the element an EPANET message names, if it does."""

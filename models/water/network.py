@@ -221,8 +221,12 @@ def _numbers(reader: InpFile) -> None:
     for row in reader.rows["JUNCTIONS"]:
         reader.number(row, 1, "elevation")
         reader.number(row, 2, "demand")
-    for row in reader.rows["RESERVOIRS"]:
-        reader.number(row, 1, "head")
+    for section, what in (("DEMANDS", "demand"), ("EMITTERS", "emitter coefficient"), ("RESERVOIRS", "head")):
+        for row in reader.rows[section]:
+            reader.number(row, 1, what)
+    for row in reader.rows["PATTERNS"]:
+        for place in range(1, len(row.words)):
+            reader.number(row, place, "multiplier")
     for row in reader.rows["TANKS"]:
         _, start, low, high = (
             reader.number(row, place, what) for place, what in enumerate(("elevation", "initial level", "lowest level", "highest level"), 1)

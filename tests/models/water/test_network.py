@@ -11,7 +11,7 @@ import pytest
 from models.water.demo import DEMO
 from models.water.isolation import segment
 from models.water.network import read_network
-from twin.errors import EngineFailure, InputError
+from twin.errors import InputError
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data" / "water"
 
@@ -105,8 +105,8 @@ def test_mistakes_in_the_list_of_valves_have_their_line(tmp_path):
     assert len(caught.value.problems) == 3
 
 
-def test_a_file_that_only_epanet_refuses_fails_with_its_words(water):
-    with pytest.raises(EngineFailure, match="water"):
+def test_a_file_that_only_epanet_refuses_is_the_users_with_epanets_words_and_the_line(water):
+    with pytest.raises(InputError, match=r"water.inp:\d+: EPANET refuses it: undefined link PU9 in \[CONTROLS\]: LINK PU9 OPEN"):
         water(DEMO.replace("LINK PU2 OPEN IF NODE T1 BELOW 2.5", "LINK PU9 OPEN IF NODE T1 BELOW 2.5"))
 
 
