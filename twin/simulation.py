@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,14 +21,12 @@ import numpy as np
 from twin import build, units
 from twin.driver import Heard
 from twin.errors import InputError, Problem, StorageError, TwinError
-from twin.orchestrator import Node, Orchestrator
-from twin.ports import Port
+from twin.orchestrator import Orchestrator
 from twin.scenario import Scenario
 from twin.storage import storing
+from twin.view import ModelView
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from twin.results import Run
 
 COMMIT_AFTER_S = 20.0
@@ -48,39 +46,6 @@ class Progress:
 
 
 Watch = Callable[[Progress], None]
-
-
-class ModelView:
-    """A live model seen from outside: its arrays by name, labelled with element ids."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def __getattr__(self, name: str) -> xr.DataArray:
-        port = self._node.model.ports.get(name)
-        if port is None:
-            raise AttributeError(f"{self._node.name} has no port '{name}'; it has {', '.join(self._node.model.ports)}")
-        return labelled(port, self._node.arrays[name].copy(), self._node.elements[port.at].ids)
-
-    def __dir__(self) -> list[str]:
-        return [*self._node.model.ports]
-
-    def __repr__(self) -> str:
-        sets = ", ".join(f"{len(elements)} {name}" for name, elements in self._node.elements.items())
-        return f"<{self._node.name}: {sets}>"
-
-
-def labelled(port: Port, values: np.ndarray, ids: Sequence[str]) -> xr.DataArray:
-    """Return an array with its element ids as coordinate and its unit in attrs."""
-    import xarray as xr
-
-    return xr.DataArray(
-        values,
-        dims=[port.at],
-        coords={port.at: list(ids)},
-        name=port.name,
-        attrs={"units": port.unit, "long_name": port.label or port.name},
-    )
 
 
 def free_folder(scenario: Scenario, out: str | Path | None) -> Path:
