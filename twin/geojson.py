@@ -132,21 +132,21 @@ def _refused(word: str) -> None:
 def _read(path: Path, make: Any, crs: str, origin_m: Sequence[float]) -> tuple[Any, ...]:
     text = read_json(path)
     if not isinstance(text, dict) or not isinstance(text.get("features"), list):
-        raise InputError(Problem("no GeoJSON FeatureCollection: `features` is missing", str(path)))
+        raise InputError(Problem("no GeoJSON FeatureCollection: `features` is missing", str(path), 1))
     local, unlike = _frame(text, crs, origin_m)
     found, seen = [], set()
-    wrong = [Problem(unlike, str(path))] if unlike else []
+    wrong = [Problem(unlike, str(path), 1)] if unlike else []
     for number, feature in enumerate(text["features"], 1):
-        id = feature.get("id", "") if isinstance(feature, dict) else ""
+        id = str(feature.get("id", "")) if isinstance(feature, dict) else ""
         try:
             found.append(make(str(feature["id"]), feature["properties"], feature["geometry"]))
             if not np.isfinite(found[-1].shape).all():
                 raise ValueError("a coordinate is not finite")
         except (KeyError, TypeError, ValueError, IndexError) as error:
             said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            wrong.append(Problem(f"feature {number} {id}: {said}", str(path)))
+            wrong.append(Problem(f"feature {number} {id}: {said}", str(path), _line(path, id)))
         if id in seen:
-            wrong.append(Problem(f"feature {number}: id '{id}' occurs twice", str(path)))
+            wrong.append(Problem(f"feature {number}: id '{id}' occurs twice", str(path), _line(path, id)))
         seen.add(id)
     if wrong:
         raise InputError(wrong)
@@ -155,7 +155,14 @@ def _read(path: Path, make: Any, crs: str, origin_m: Sequence[float]) -> tuple[A
     try:
         return tuple(_projected(found, crs, origin_m))
     except ValueError as error:
-        raise InputError(Problem(str(error), str(path))) from None
+        raise InputError(Problem(str(error), str(path), 1)) from None
+
+
+def _line(path: Path, id: str) -> int:
+    """Return the line on which a feature's id last stands; 1 when it has none, or the file is one line."""
+    sought = json.dumps(id, ensure_ascii=False)
+    lines = path.read_text("utf-8").splitlines() if id else []
+    return max((number for number, line in enumerate(lines, 1) if sought in line), default=1)
 
 
 def _street(id: str, properties: Mapping[str, Any], geometry: Mapping[str, Any]) -> Street:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from twin.errors import InputError, Problem, nearest
 SIZE_LIMIT_BYTES = 1_000_000
 NODE_LIMIT = 100_000
 DEPTH_LIMIT = 40
+BRACKET_LIMIT = 200
 
 Locate = Callable[[Sequence[Any]], int]
 """`locate(("models", "crowd", "people"))` -> the line of that key, or of its nearest known parent."""
@@ -62,6 +64,8 @@ def parse(text: str, file: str = "") -> tuple[Any, Locate]:
     for number, line in enumerate(text.splitlines()[:20], 1):
         if line.startswith("%"):
             raise InputError(Problem("directives such as '%YAML' are not allowed; files are read as YAML 1.2", file, number))
+    if line := _too_many_brackets(text):
+        raise InputError(Problem(f"nested too deep: more than {BRACKET_LIMIT} open brackets", file, line))
     yaml = YAML(typ="safe", pure=True)
     try:
         node = yaml.compose(text)
@@ -106,6 +110,16 @@ def problems(
             said = f"{key}: {words}" if key else words
         found.append(Problem(said, file, locate((*under, *loc))))
     return sorted(found, key=lambda problem: problem.line)
+
+
+def _too_many_brackets(text: str) -> int:
+    """Return the line where brackets nest so deep that the parser, whose time grows with their square, would not end; 0 if nowhere."""
+    depth = 0
+    for bracket in re.finditer(r"[\[\]{}]", text):
+        depth = depth + 1 if bracket[0] in "[{" else max(0, depth - 1)
+        if depth > BRACKET_LIMIT:
+            return text.count("\n", 0, bracket.start()) + 1
+    return 0
 
 
 def _similar(path: Path) -> str:

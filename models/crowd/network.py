@@ -221,8 +221,8 @@ def _load(path: Path) -> tuple[Any, Any]:
         data, at = _located(text)
     except json.JSONDecodeError as error:
         raise InputError([Problem(f"no JSON: {error.msg}", str(path), error.lineno)]) from None
-    except RecursionError:
-        raise InputError([Problem("nested too deeply", str(path))]) from None
+    except (RecursionError, ValueError):  # too deep, or a number of thousands of digits
+        raise InputError([Problem("nested too deeply, or with numbers too long", str(path), 1)]) from None
 
     def line(where: Sequence[Any]) -> int:
         place = at.get(tuple(where[:2]), at.get(tuple(where[:1]), 0))

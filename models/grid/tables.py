@@ -73,8 +73,8 @@ def read_tables(path: Path) -> Tables:
         whole = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(Problem(f"not JSON: {error.msg} (truncated?)", str(path), error.lineno)) from None
-    except RecursionError:
-        raise InputError(Problem("nested too deeply for a network file", str(path), 1)) from None
+    except (RecursionError, ValueError):  # too deep, or a number of thousands of digits
+        raise InputError(Problem("nested too deeply, or with numbers too long, for a network file", str(path), 1)) from None
     if not isinstance(whole, dict) or whole.get("_class") != "pandapowerNet" or not isinstance(whole.get("_object"), dict):
         _vet(whole, text, path)
         raise InputError(Problem("not a pandapower network: write it with `pandapower.to_json(net, file)`", str(path), 1))
@@ -121,7 +121,7 @@ def _table(name: str, value: dict[str, Any], line: int) -> Table:
     held = value.get("_object")
     try:
         held = json.loads(held) if isinstance(held, str) else held
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise ValueError("its rows are not JSON") from None
     if not isinstance(held, dict) or not all(isinstance(held.get(key), list) for key in ("columns", "index", "data")):
         raise ValueError("not in the 'split' layout (columns, index, data) that to_json writes")
@@ -174,5 +174,5 @@ def _named(whole: Any) -> Iterator[tuple[str, str]]:
         elif isinstance(value, str) and "_module" in value and value[:1] in "{[":
             try:
                 waiting.append(json.loads(value))
-            except (json.JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):
                 yield value[:40], ""

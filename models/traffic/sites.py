@@ -146,8 +146,8 @@ def read_sites(path: Path | None, edges: Mapping[str, np.ndarray]) -> tuple[Site
         document = json.loads(text)
     except json.JSONDecodeError as error:
         return Sites(), [Problem(f"not whole JSON ({error.msg}); is the file truncated?", str(path), error.lineno)]
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
-        return Sites(), [Problem(f"cannot be read: {error}", str(path))]
+    except (OSError, ValueError, RecursionError) as error:
+        return Sites(), [Problem(f"cannot be read: {error}", str(path), 1)]
     if not isinstance(document, dict):
         return Sites(), [Problem("expected an object with exits, carparks, chargers", str(path), 1)]
     entries = _Entries(path, text, document, edges)

@@ -53,7 +53,7 @@ class InpFile:
                 self.wrong(f"'{text[:30]}' stands before any section; an EPANET file starts with [TITLE] or [JUNCTIONS]", number)
             elif text and section in self.rows:
                 self._row(section, tuple(text.split()), number)
-        self.wrong("the file stops without [END]: it may be truncated; end it with a line [END] if it is whole", self.last_line)
+        self.wrong("the file stops without [END]: it may be truncated; end it with a line [END] if it is whole", max(1, self.last_line))
 
     def _text(self) -> str:
         try:

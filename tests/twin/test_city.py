@@ -168,7 +168,7 @@ def test_broken_places_are_named_by_file_and_line(pack: Path) -> None:
     with pytest.raises(InputError, match=r"places\.geojson:\d: not JSON"):
         City(pack).places()
     (pack / "places.geojson").write_text(PLACES.replace('"Point"', '"Blob"'))
-    with pytest.raises(InputError, match=r"places\.geojson: feature 1 stadium: a Blob where Point"):
+    with pytest.raises(InputError, match=r"places\.geojson:2: feature 1 stadium: a Blob where Point"):
         City(pack).places()
     (pack / "places.geojson").write_text(PLACES.replace('"seats": 61443', '"footprint_m": [290]'))
     with pytest.raises(InputError, match=r"feature 1 stadium: footprint_m \[290\]: two lengths in metres"):
