@@ -12,6 +12,7 @@ import shapely
 from models.crowd.decide import Groups, Outlook
 from models.crowd.kernel import WAITING, WALKER, Fields, Gates, Ground, Walkers
 from models.crowd.network import CrowdNetwork, Gate
+from models.crowd.quickest import Load, bend, lay
 from twin.errors import InputError, Problem
 
 BODY_RADIUS_M = 0.2
@@ -22,6 +23,10 @@ STILL_M_PER_S = 0.6
 """Whoever is bound for a station and slower than this queues for it (people in a queue shuffle)."""
 ENTER_CLEAR_M = 0.45
 """A person steps onto the concourse only where nobody is nearer than this."""
+LOOK_S = 4
+"""People see on whole multiples of this (s) where their way is crowded: inside the venue, before its gates and stations."""
+PLAZA_M, FORECOURT_M = 45.0, 120.0
+"""How far beyond a gate and how far before the entry of a station ways bend round crowds (m)."""
 OFF, INSIDE, UNDERWAY, PLATFORM = -1, 0, 1, 2
 """Where a person is: not on the ground, before the venue's gate, after it, or behind the entry of its station."""
 
@@ -45,6 +50,7 @@ class Movement:
         self.door = np.zeros(len(group), np.int16)
         self.come_s = np.zeros(len(group), np.int64)
         self.turns = np.zeros(len(network.stations), np.int64)
+        self.seen = Load(*np.zeros((3, self.ground.cells)))
         problems = self._unreached()
         if problems:
             raise InputError([Problem(what, source) for what in problems])
@@ -108,6 +114,31 @@ class Movement:
                 shut = self.lines[self.entry[s] : self.entry[s] + 1]
                 self.door_field[s, d] = self.fields.add(shapely.Polygon(ring), absorbs=False, closed=shut)
         self.venue = np.flatnonzero(self.venue_gates)
+        self._survey(None)
+
+    def _survey(self, area_cost: np.ndarray | None) -> None:
+        """Keep the ways to gates and into stations as they are with nobody in them."""
+        venue, (x, y) = self.lines[self.venue_gates], self.fields.centres_m()
+        everywhere, plaza = np.ones(self.ground.cells, bool), np.zeros(self.ground.cells, bool)
+        for middle in self.middle[self.venue]:
+            plaza |= np.hypot(x - middle[0], y - middle[1]) < PLAZA_M
+        self.ways = [
+            self.fields.surroundings(int(self.gate_field[g]), where=everywhere, closed=others, area_cost=area_cost)
+            for g, others in self.others.items()
+        ]
+        for t, field in enumerate(self.way_field.tolist()):
+            where = plaza | (self.fields.far_m[field] < FORECOURT_M) if t < self.station_count else plaza
+            self.ways.append(self.fields.surroundings(field, where=where, closed=venue, area_cost=area_cost))
+
+    def look(self) -> None:
+        """Bend the ways to gates and into stations round the crowds before them."""
+        w = self.walkers
+        self.seen = lay(self.ground.raster, self.ground.cells, w.x_m, w.y_m, w.heading, w.speed_m_per_s)
+        self._bend()
+
+    def _bend(self) -> None:
+        for around in self.ways:
+            bend(around, self.seen, self.fields.way)
 
     def _around(self, gate: int) -> np.ndarray:
         """Return three segments that fence off the outside of a gate a few cells beyond it: ways to it lead from inside only."""
@@ -122,6 +153,8 @@ class Movement:
         for g, others in self.others.items():
             self.fields.rebuild(int(self.gate_field[g]), closed=others, area_cost=area_cost)
         self.fields.rebuild(*self.way_field.tolist(), closed=self.lines[self.venue_gates], area_cost=area_cost)
+        self._survey(area_cost)
+        self._bend()
 
     def _unreached(self) -> list[str]:
         network, (near, way) = self.network, self.tables()
@@ -186,6 +219,8 @@ class Movement:
 
     def step(self, now_s: int, groups: Groups) -> np.ndarray:
         """Move everybody through the second that begins at `now_s`; return the persons gone at (person, target)."""
+        if now_s % LOOK_S == 0:
+            self.look()
         arrived = self.walkers.step(self.dt_s, self.substeps)
         self.come_s[arrived["id"]] = now_s
         gone = arrived[self.fields.absorbs[arrived["field"]]]
@@ -299,13 +334,19 @@ class Movement:
     def save(self) -> dict[str, Any]:
         """Return the state as arrays; routing fields follow from the costs and are made again."""
         own = {name: getattr(self, name).copy() for name in ("leg", "door", "come_s", "turns")}
-        return {"walkers": self.walkers.snapshot(), **own}
+        seen = np.flatnonzero(self.seen.per_m2)
+        load = {"load_at": seen, "load": np.stack([part[seen] for part in self.seen])}
+        return {"walkers": self.walkers.snapshot(), **own, **load}
 
     def load(self, saved: Mapping[str, Any]) -> None:
         """Restore a saved state."""
         self.walkers.restore(saved["walkers"])
         for name in ("leg", "door", "come_s", "turns"):
             getattr(self, name)[...] = saved[name]
+        load = np.zeros((3, self.ground.cells))
+        load[:, saved["load_at"]] = saved["load"]
+        self.seen = Load(*load)
+        self._bend()
 
 
 def _walkable(network: CrowdNetwork) -> Any:

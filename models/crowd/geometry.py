@@ -18,13 +18,16 @@ Ints = NDArray[np.int64]
 REACH_M = 2.6
 """How far a walker looks along its way for others (m); walls are listed per cell up to this distance."""
 
+APART_M = 2.0
+"""Who is this far from every place where walls or gates are in reach need not look for them while it walks less than that (m)."""
+
 _PIECE_M = 20.0
 """Long walls are binned in pieces of this length (m): the box round a slanting one holds mostly cells far from it."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_COMPILED = ("geometry.py", "routing.py", "steering.py", "motion.py")
+_COMPILED = ("geometry.py", "routing.py", "quickest.py", "steering.py", "motion.py")
 
 _STAMP = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in _COMPILED)).hexdigest()
 
@@ -35,7 +38,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     Numba renews what it kept when the function's own file changes, but not when one that it calls from another file
     does; the stamp is over all of them.
     """
-    dispatcher = njit(cache=True, fastmath=False, nogil=True)(function)
+    dispatcher = njit(cache=True, fastmath=False, nogil=True, error_model="numpy")(function)
     dispatcher._cache._cache_file._source_stamp = _STAMP  # type: ignore[attr-defined]
     return cast("Callable[P, R]", dispatcher)
 
@@ -71,6 +74,8 @@ class Raster(NamedTuple):
     x0_m: float
     y0_m: float
     cell_m: float
+    apart: NDArray[np.bool_]
+    """whether no list of walls or gates is found within `APART_M` of a cell"""
 
 
 @compiled
@@ -232,7 +237,7 @@ class Ground:
         self.rows, self.columns = np.nonzero(inside)
         cell[inside] = np.arange(self.rows.size, dtype=np.int32)
         link, self.clear_m = _link(cell, self.rows, self.columns, self.walls, x0, y0, self.cell_m, REACH_M)
-        self.raster = Raster(cell, link, self._label(), x0, y0, self.cell_m)
+        self.raster = Raster(cell, link, self._label(), x0, y0, self.cell_m, self.apart_from(self.walls))
         self.area_m2 = np.array([shapely.area(shapely.intersection(a, walkable)) for a in self.areas], dtype=np.float64)
         shapely.prepare(self.walkable)
 
@@ -241,6 +246,22 @@ class Ground:
         for k, area in enumerate(self.areas):
             label[self.covered(area)] = k
         return label
+
+    def apart_from(self, *grids: Segments) -> NDArray[np.bool_]:
+        """Return the cells, as (rows, columns), within `APART_M` of which none of the grids lists a segment."""
+        y, x = ((np.arange(n) + 0.5) * self.cell_m for n in self.shape)
+        listed = np.zeros(self.shape, np.int64)
+        for grid in grids:
+            row = np.clip((y / grid.cell_m).astype(np.int64), 0, grid.ny - 1)
+            column = np.clip((x / grid.cell_m).astype(np.int64), 0, grid.nx - 1)
+            listed += np.diff(grid.start).reshape(grid.ny, grid.nx)[np.ix_(row, column)] > 0
+        wide = int(np.ceil(APART_M / self.cell_m)) + 1
+        for axis in (0, 1):
+            ends = np.cumsum(np.insert(listed, 0, 0, axis=axis), axis=axis)
+            at = np.arange(self.shape[axis])
+            upper = np.take(ends, np.minimum(at + wide + 1, self.shape[axis]), axis=axis)
+            listed = upper - np.take(ends, np.maximum(at - wide, 0), axis=axis)
+        return listed == 0
 
     def covered(self, polygon: Any) -> NDArray[np.bool_]:
         """Return the cells of the raster whose centre lies in `polygon`, as (rows, columns)."""

@@ -46,7 +46,7 @@ WALKER = np.dtype(
 ARRIVAL = np.dtype([("id", "i8"), ("kind", "i2"), ("field", "i4"), ("x_m", "f8"), ("y_m", "f8"), ("after_s", "f8")])
 """A person who reached a destination, and how long after the start of `Walkers.step` (s)."""
 
-_TILE_M = 4.0
+_TILE_M = 1.6
 """People are handed over sorted by squares of this side, so that neighbours lie together in memory (m)."""
 
 _STATE = ("heading", "speed_m_per_s", "state", "arrived_step")
@@ -115,6 +115,7 @@ class Walkers:
         )
         self.speed_factor = np.ones(len(ground.areas))
         self._doors = bin_segments(self.gates.segments, ground.bounds_m, cell_m=5.0, reach_m=1.0)
+        self._raster = ground.raster._replace(apart=ground.apart_from(ground.walls, self._doors))
         self.tick = 0
         self._take(np.empty(0, WALKER))
 
@@ -207,7 +208,7 @@ class Walkers:
         people = People(*(getattr(self, name)[order] for name in People._fields))
         advance(
             people,
-            self.ground.raster,
+            self._raster,
             self.ground.walls,
             Ways(self.fields.far_m, self.fields.way, self.fields.absorbs),
             Doors(self._doors, self.gates.capacity_per_s, self.gates.credit, self.gates.passed),

@@ -7,12 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.crowd.geometry import Floats, Ints, Raster, Segments, bin_of, compiled, crosses
+from models.crowd.geometry import APART_M, Floats, Ints, Raster, Segments, bin_of, compiled, crosses
 from models.crowd.routing import HERE
 from models.crowd.steering import BIN_M, FADE, Law, Ways, clip, others_near, pull, push, space_ahead, walls_near
 
 WALKING, WAITING, ARRIVED = 0, 1, 2
 """What a walker does: on the way; standing at its destination; gone at its destination."""
+
+FASTEST_M_PER_S = 3.0
+"""Nobody walks faster than this."""
 
 MOST_NEAR = 256
 """How many others one walker can have in sight; a disc of 2.5 m at 8 people/m2 holds 157."""
@@ -145,17 +148,47 @@ def advance(
     while side * side < 4 * n:
         side *= 2
     move = np.zeros((n, 2))
+    apart, close = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    every = max(int(APART_M / (FASTEST_M_PER_S * max(np.max(factor), 1.0) * dt_s)), 1)
     rmax = np.max(people.radius_m) if n else 0.0
     for step in range(steps):
+        if step % every == 0:
+            _clear(people, raster, apart)
         start, order = _bins(people, side)
         body = np.empty((order.size, 3))
         for k in range(order.size):
             i = order[k]
             body[k, 0], body[k, 1], body[k, 2] = people.x_m[i], people.y_m[i], people.radius_m[i]
-        _decide(people, raster, walls, ways, law, factor, dt_s, side, start, order, body, rmax, move, int((tick + step) * dt_s / TURN_S))
+        _decide(
+            people,
+            raster,
+            walls,
+            ways,
+            law,
+            factor,
+            dt_s,
+            side,
+            start,
+            order,
+            body,
+            rmax,
+            move,
+            apart,
+            close,
+            int((tick + step) * dt_s / TURN_S),
+        )
         for gate in range(doors.credit.size):
             doors.credit[gate] = min(doors.credit[gate] + doors.capacity_per_s[gate] * dt_s, 1.0 + doors.capacity_per_s[gate] * dt_s)
-        _commit(people, raster, ways, doors, dt_s, move, step)
+        _commit(people, raster, ways, doors, dt_s, move, apart, close, step)
+
+
+@compiled
+def _clear(people: People, raster: Raster, apart: NDArray[np.bool_]) -> None:
+    """Note who is so far from walls and gates that it cannot come near them soon."""
+    ny, nx = raster.cell.shape
+    for i in range(people.id.size):
+        row, column = int((people.y_m[i] - raster.y0_m) / raster.cell_m), int((people.x_m[i] - raster.x0_m) / raster.cell_m)
+        apart[i] = raster.apart[min(max(row, 0), ny - 1), min(max(column, 0), nx - 1)]
 
 
 @compiled
@@ -173,6 +206,8 @@ def _decide(
     body: Floats,
     rmax: float,
     move: Floats,
+    apart: NDArray[np.bool_],
+    close: NDArray[np.bool_],
     turn: int,
 ) -> None:
     """Write the move of everybody who walks, from the positions in `body` (sorted by cell).
@@ -191,9 +226,9 @@ def _decide(
         row, column = int((y - raster.y0_m) / raster.cell_m), int((x - raster.x0_m) / raster.cell_m)
         v0 = people.desired_speed_m_per_s[i] * factor[raster.area[min(max(row, 0), ny - 1), min(max(column, 0), nx - 1)]]
         look = r + rmax + max(v0 * gap_s, push_m)
-        count = walls_near(walls, x, y, max(look, 1.5 * raster.cell_m), wall)
+        count = 0 if apart[i] else walls_near(walls, x, y, max(look, 1.5 * raster.cell_m), wall)
         found = others_near(x, y, k, side, start, body, look, near)
-        ex, ey = pull(raster, ways, people.field[i], wall, count, x, y)
+        ex, ey, close[i] = pull(raster, ways, people.field[i], wall, count, x, y)
         px, py = push(law, near, found, wall, count, x, y, r)
         calm = slim = 1.0
         if people.speed_m_per_s[i] < STUCK * v0:
@@ -207,10 +242,21 @@ def _decide(
         step_m = space_ahead(near, found, wall, count, x, y, ex, ey, slim, v0 * gap_s) / gap_s * dt_s
         if step_m > 0.0:
             move[i, 0], move[i, 1] = clip(wall, count, x, y, step_m * ex, step_m * ey, r)
+            close[i] |= step_m >= 0.5 * raster.cell_m
 
 
 @compiled
-def _commit(people: People, raster: Raster, ways: Ways, doors: Doors, dt_s: float, move: Floats, step: int) -> None:
+def _commit(
+    people: People,
+    raster: Raster,
+    ways: Ways,
+    doors: Doors,
+    dt_s: float,
+    move: Floats,
+    apart: NDArray[np.bool_],
+    close: NDArray[np.bool_],
+    step: int,
+) -> None:
     """Carry out the moves, those through gates in order of id as far as the gates allow, and note who has arrived."""
     late = np.empty(people.id.size, np.int64)
     waits = 0
@@ -218,7 +264,7 @@ def _commit(people: People, raster: Raster, ways: Ways, doors: Doors, dt_s: floa
         people.speed_m_per_s[i] = 0.0
         if people.state[i] != WALKING:
             continue
-        if doors.segments.most > 0 and _meets(doors, people.x_m[i], people.y_m[i], move[i, 0], move[i, 1]):
+        if doors.segments.most > 0 and not apart[i] and _meets(doors, people.x_m[i], people.y_m[i], move[i, 0], move[i, 1]):
             at = waits
             while at > 0 and people.id[late[at - 1]] > people.id[i]:
                 late[at] = late[at - 1]
@@ -226,18 +272,20 @@ def _commit(people: People, raster: Raster, ways: Ways, doors: Doors, dt_s: floa
             late[at] = i
             waits += 1
         else:
-            _place(people, raster, ways, i, move[i, 0], move[i, 1], dt_s, step)
+            _place(people, raster, ways, i, move[i, 0], move[i, 1], dt_s, step, close[i])
     for k in range(waits):
         i = late[k]
         if _through(doors, people.x_m[i], people.y_m[i], move[i, 0], move[i, 1]):
-            _place(people, raster, ways, i, move[i, 0], move[i, 1], dt_s, step)
+            _place(people, raster, ways, i, move[i, 0], move[i, 1], dt_s, step, close[i])
 
 
 @compiled
-def _place(people: People, raster: Raster, ways: Ways, i: int, dx: float, dy: float, dt_s: float, step: int) -> None:
+def _place(people: People, raster: Raster, ways: Ways, i: int, dx: float, dy: float, dt_s: float, step: int, close: bool) -> None:
     people.x_m[i] += dx
     people.y_m[i] += dy
     people.speed_m_per_s[i] = np.sqrt(dx * dx + dy * dy) / dt_s
+    if not close:
+        return
     row, column = int((people.y_m[i] - raster.y0_m) / raster.cell_m), int((people.x_m[i] - raster.x0_m) / raster.cell_m)
     if row < 0 or column < 0 or row >= raster.cell.shape[0] or column >= raster.cell.shape[1] or raster.cell[row, column] < 0:
         return

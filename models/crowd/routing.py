@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -60,24 +60,28 @@ def march(
     link: NDArray[np.int32],
     cost_m: NDArray[np.float32],
     sources: NDArray[np.int64],
+    from_m: NDArray[np.float32],
     far: NDArray[np.float32],
     way: NDArray[np.int8],
     field: int,
 ) -> None:
     """Solve |grad far| = cost on the raster from `sources` outward (Sethian 1996, first order, 4 neighbours).
 
-    `cost_m` is what crossing each cell costs (m); fills `far` (inf where no way leads) and `way[:, field]`,
-    the unit descent direction in steps of 1/127, `HERE` at the sources.
+    `from_m` is what is still to go from each source (m), 0 at the target itself; `cost_m` what crossing each cell
+    costs. Fills `far` (inf where no way leads) and `way[:, field]`, the unit descent direction in steps of 1/127,
+    `HERE` at the target.
     """
     far[:] = np.inf
     place = np.full(far.size, -1, np.int32)
     heap = np.empty(far.size, np.int32)
     size = 0
-    for source in sources:
+    for k in range(sources.size):
+        source = sources[k]
         if place[source] < 0:
-            far[source] = 0.0
+            far[source] = from_m[k]
             heap[size] = source
             place[source] = size
+            _up(heap, place, far, size)
             size += 1
     while size > 0:
         here = heap[0]
@@ -100,8 +104,9 @@ def march(
                 _up(heap, place, far, place[there])
     for here in range(far.size):
         _descend(link, far, here, way, field)
-    for source in sources:
-        way[source, field, 0] = way[source, field, 1] = HERE
+    for k in range(sources.size):
+        if from_m[k] == 0.0:
+            way[sources[k], field, 0] = way[sources[k], field, 1] = HERE
 
 
 @compiled
@@ -154,6 +159,22 @@ def _cut(link: NDArray[np.int32], x_m: Floats, y_m: Floats, closed: Floats) -> N
                     break
 
 
+class Surroundings(NamedTuple):
+    """Some cells of the raster around the target of a field, joined by `link` among themselves.
+
+    `cells` (n,) are numbers of the raster; `link` (n, 4) and `sources` count within them; `from_m` is what
+    is to go from each source, 0 in the target, the field's own length at the rim; `shortest` (n, 2) are the field's ways.
+    """
+
+    field: int
+    cells: NDArray[np.int64]
+    link: NDArray[np.int32]
+    cost_m: NDArray[np.float32]
+    sources: NDArray[np.int64]
+    from_m: NDArray[np.float32]
+    shortest: NDArray[np.int8]
+
+
 class Fields:
     """Routing fields over one ground, numbered in the order added; a walker's `field` is such a number.
 
@@ -204,6 +225,30 @@ class Fields:
 
     def rebuild(self, *fields: int, closed: Floats | None = None, area_cost: Floats | None = None) -> None:
         """Compute `fields` again with segments `closed` (n, 4) shut and each metre in area k costing `area_cost[k]` metres."""
+        link, cost = self._passable(closed, area_cost)
+        for k in fields:
+            march(link, cost, self.targets[k], np.zeros(len(self.targets[k]), np.float32), self.far_m[k], self.way, k)
+
+    def surroundings(
+        self, field: int, *, where: NDArray[np.bool_], closed: Floats | None = None, area_cost: Floats | None = None
+    ) -> Surroundings:
+        """Return the cells `where` (cells,) a field just built with these options may be bent; at their rim it stays as it is."""
+        link, cost = self._passable(closed, area_cost)
+        far = self.far_m[field]
+        inside = where & np.isfinite(far)
+        inside[self.targets[field]] = True
+        cells = np.flatnonzero(inside)
+        local = np.full(len(far), -1, np.int32)
+        local[cells] = np.arange(len(cells), dtype=np.int32)
+        near = link[cells]
+        joined = np.where(near >= 0, local[near], -1).astype(np.int32)
+        rim = cells[((near >= 0) & (joined < 0)).any(axis=1)]
+        target = self.targets[field]
+        sources = np.concatenate([target, np.setdiff1d(rim, target)])
+        from_m = np.where(np.isin(sources, target), np.float32(0), far[sources]).astype(np.float32)
+        return Surroundings(field, cells, joined, cost[cells], local[sources].astype(np.int64), from_m, self.way[cells, field].copy())
+
+    def _passable(self, closed: Floats | None, area_cost: Floats | None) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         link, cost = self.ground.raster.link, self._cost_m
         if closed is not None and len(closed):
             link = link.copy()
@@ -211,8 +256,7 @@ class Fields:
         if area_cost is not None:
             label = self.ground.raster.area[self.ground.rows, self.ground.columns]
             cost = np.where(label >= 0, cost * np.append(area_cost, 1.0)[label], cost).astype(np.float32)
-        for k in fields:
-            march(link, cost, self.targets[k], self.far_m[k], self.way, k)
+        return link, cost
 
     def distance_m(self, field: int | NDArray[np.int32], x_m: Floats, y_m: Floats) -> NDArray[np.float32]:
         """Return the metres to walk from each point to its field's target; inf where no way leads or off the ground."""

@@ -72,30 +72,36 @@ def _unseen(wall: Floats, count: int, x: float, y: float, to_x: float, to_y: flo
 
 
 @compiled
-def pull(raster: Raster, ways: Ways, field: int, wall: Floats, count: int, x: float, y: float) -> tuple[float, float]:
-    """Return the way to go from a point: bilinear over the four nearest cells it sees, else towards a cell it sees."""
+def pull(raster: Raster, ways: Ways, field: int, wall: Floats, count: int, x: float, y: float) -> tuple[float, float, bool]:
+    """Return the way to go from a point: bilinear over the four nearest cells it sees, else towards a cell it sees.
+
+    Also whether one of the four belongs to the target: who moves less than half a cell can arrive only then.
+    """
     ny, nx = raster.cell.shape
     u, v = (x - raster.x0_m) / raster.cell_m - 0.5, (y - raster.y0_m) / raster.cell_m - 0.5
     j0, i0 = int(np.floor(u)), int(np.floor(v))
     ex = ey = 0.0
+    close = False
     for i in range(max(i0, 0), min(i0 + 2, ny)):
         for j in range(max(j0, 0), min(j0 + 2, nx)):
             here = raster.cell[i, j]
             if here < 0:
+                continue
+            east = ways.way[here, field, 0]
+            if east == HERE:
+                close = True
                 continue
             if count > 0:
                 cx, cy = raster.x0_m + (j + 0.5) * raster.cell_m, raster.y0_m + (i + 0.5) * raster.cell_m
                 if _unseen(wall, count, x, y, cx, cy, np.inf):
                     continue
             weight = (1.0 - abs(u - j)) * (1.0 - abs(v - i))
-            east = ways.way[here, field, 0]
-            if east != HERE:
-                ex += weight * east
-                ey += weight * ways.way[here, field, 1]
+            ex += weight * east
+            ey += weight * ways.way[here, field, 1]
     if ex == 0.0 and ey == 0.0:
         ex, ey = _rescue(raster, ways, field, wall, count, x, y)
     norm = np.sqrt(ex * ex + ey * ey)
-    return (0.0, 0.0) if norm < 1e-6 else (ex / norm, ey / norm)
+    return (0.0, 0.0, close) if norm < 1e-6 else (ex / norm, ey / norm, close)
 
 
 @compiled
@@ -118,8 +124,12 @@ def _rescue(raster: Raster, ways: Ways, field: int, wall: Floats, count: int, x:
 
 @compiled
 def others_near(x: float, y: float, k: int, side: int, start: NDArray[np.int32], body: Floats, look: float, near: Floats) -> int:
-    """List those within `look` of walker `k` in `near`: dx, dy, distance, sum of radii; return how many."""
-    found = 0
+    """List those within `look` of walker `k` in `near`: dx, dy, distance, sum of radii; return how many.
+
+    Everybody in the cells is written down and only those near enough are kept, without a branch: whether one is near
+    cannot be foreseen, and half of the processor's guesses would be wrong.
+    """
+    found, most, look2 = 0, near.shape[0] - 1, look * look
     low, high = int(np.floor((x - look) / BIN_M)) & (side - 1), int(np.floor((x + look) / BIN_M)) & (side - 1)
     for i in range(int(np.floor((y - look) / BIN_M)), int(np.floor((y + look) / BIN_M)) + 1):
         base = (i & (side - 1)) * side
@@ -129,12 +139,13 @@ def others_near(x: float, y: float, k: int, side: int, start: NDArray[np.int32],
             for m in range(first, last):
                 dx, dy = body[m, 0] - x, body[m, 1] - y
                 d2 = dx * dx + dy * dy
-                if d2 >= look * look or m == k or found >= near.shape[0]:
-                    continue
-                if d2 < 1e-12:  # two in one spot part along x, by their order
-                    dx, dy, d2 = (1e-6 if m > k else -1e-6), 0.0, 1e-12
-                near[found, 0], near[found, 1], near[found, 2], near[found, 3] = dx, dy, np.sqrt(d2), body[k, 2] + body[m, 2]
-                found += 1
+                near[found, 0], near[found, 1], near[found, 2], near[found, 3] = dx, dy, d2, m
+                found = min(found + int((d2 < look2) & (m != k)), most)
+    for n in range(found):
+        m = int(near[n, 3])
+        if near[n, 2] < 1e-12:  # two in one spot part along x, by their order
+            near[n, 0], near[n, 1], near[n, 2] = (1e-6 if m > k else -1e-6), 0.0, 1e-12
+        near[n, 2], near[n, 3] = np.sqrt(near[n, 2]), body[k, 2] + body[m, 2]
     return found
 
 
