@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -58,8 +57,17 @@ def run(
     from twin.simulation import Simulation
 
     scenario = load(file, sets or [])
-    with _bar(quiet) as watch, Simulation(scenario, out, watch=watch, hosts=hosts, watchdog_s=watchdog) as simulation:
-        simulation.until(scenario.duration)
+    simulation = None
+    try:
+        with _bar(quiet) as watch:
+            simulation = Simulation(scenario, out, watch=watch, hosts=hosts, watchdog_s=watchdog)
+            with simulation:
+                simulation.until(scenario.duration)
+    except KeyboardInterrupt:
+        kept = simulation is not None and simulation.recorder is not None and simulation.recorder.committed_s >= 0
+        what = f"what was recorded is kept and opens: {simulation.folder}" if simulation and kept else "nothing was recorded yet"
+        print(f"interrupted; {what}", file=sys.stderr)
+        raise typer.Exit(130) from None
     result = simulation.result()
     report.show(result)
     if strict and result.status == "degraded":
@@ -186,15 +194,8 @@ def city_build(pack: Annotated[Path, typer.Argument(metavar="PACK", help="the pa
     pages.show_build(report, pack)
 
 
-def _end_quietly_on_a_broken_pipe() -> None:
-    """Let a broken pipe (`twin info RUN | head`) end the program quietly."""
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error of ours is one line per problem and its own exit code."""
-    _end_quietly_on_a_broken_pipe()
     for found in sorted(entry_points(group="twin.commands"), key=lambda entry: entry.name):
         found.load()(app)
     try:
@@ -203,7 +204,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted; what was recorded is kept and opens", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)

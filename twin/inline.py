@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from twin.errors import TwinError
+from twin.errors import StorageError, TwinError
 from twin.model import Account, Model, Snapshot
 from twin.ports import Report
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What an operating system says where no more can be written."""
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +91,8 @@ class Inline:
         except (TwinError, KeyboardInterrupt):
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise StorageError(f"{error.filename or self.model.setup.scratch}: cannot be written: {error.strerror}") from error
             log.debug("in %s", self.model.name, exc_info=True)
             raise self.model.fail(f"{type(error).__name__}: {error}") from error
 

@@ -86,8 +86,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(cli, "_end_quietly_on_a_broken_pipe", lambda: None)  # a signal handler of the whole test process
+def desk(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
     folder = tmp_path / "desk"
     shutil.copytree(whole, folder)
     return Desk(folder, capsys)
