@@ -29,6 +29,9 @@ app = typer.Typer(
 city_app = typer.Typer(help="City packs: build one from its small sources.", no_args_is_help=True)
 app.add_typer(city_app, name="city")
 
+WIDE = 90
+"""Columns of a terminal that hold the whole progress bar."""
+
 ScenarioFile = Annotated[Path, typer.Argument(metavar="FILE", help="a scenario, for example configs/scenarios/first_look.yaml")]
 Sets = Annotated[
     list[str] | None,
@@ -36,6 +39,21 @@ Sets = Annotated[
         "--set", metavar="KEY=VALUE", help="change one key, for example --set seed=7 or --set timeline.feeder_fault.at=21:45; repeatable"
     ),
 ]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"twin {version('citytwin')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="print the version and exit")] = False,
+) -> None:
+    """Rehearse a city: traffic, power, water, gas and people under one clock."""
 
 
 @app.command()
@@ -76,7 +94,7 @@ def run(
 
 @contextlib.contextmanager
 def _bar(quiet: bool) -> Iterator[Any]:
-    """Show simulated time, speed and the time left while a run goes on."""
+    """Show simulated time and speed while a run goes on, on a terminal."""
     if quiet:
         yield None
         return
@@ -84,8 +102,10 @@ def _bar(quiet: bool) -> Iterator[Any]:
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    columns = [TextColumn("[bold]{task.description:<22}"), BarColumn(40), TextColumn("{task.fields[shown]}"), TimeElapsedColumn()]
-    with Bar(*columns, console=Console(stderr=True), transient=False) as bar:
+    console = Console(stderr=True)
+    wide = console.width >= WIDE
+    columns = [TextColumn("[bold]{task.description:<18}"), BarColumn(40 if wide else 10), TextColumn("{task.fields[shown]}")]
+    with Bar(*columns, *([TimeElapsedColumn()] if wide else []), console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=None, shown="")
 
         def watch(progress: Progress) -> None:
@@ -97,9 +117,12 @@ def _bar(quiet: bool) -> Iterator[Any]:
                 if progress.now_s
                 else ""
             )
+            if progress.doing == "running" and not progress.now_s:
+                shown = "the first run compiles" if wide else "compiles once"
             bar.update(task, description=progress.doing, total=progress.duration_s, completed=progress.now_s, shown=shown)
 
         yield watch
+        bar.update(task, description="recorded")
 
 
 @app.command()
@@ -129,6 +152,7 @@ def info(
     folder = folder.parent if folder.name in ("city.yaml", "manifest.json") else folder
     if not (folder / "manifest.json").exists() and not (folder / "city.yaml").exists():
         what = "no run (manifest.json) and no city pack (city.yaml)" if folder.is_dir() else "no such folder; name a run or a city pack"
+        what = "is a file; name the folder of a run or a city pack (`twin validate` checks a scenario)" if folder.is_file() else what
         raise InputError(f"{folder}: {what}")
     if (folder / "manifest.json").is_file():
         if elements:

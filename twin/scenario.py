@@ -224,6 +224,8 @@ def make(raw: Mapping[str, Any], file: Path, locate: Any = None, overrides: Mapp
 def read(path: str | Path, sets: Sequence[str] = ()) -> Scenario:
     """Read a scenario file, with overrides such as `timeline.feeder_fault.at=21:45`; checks its shape only."""
     path = Path(path)
+    if path.suffix in (".inp", ".xml", ".csv", ".geojson") and path.is_file():
+        raise InputError(Problem("no scenario, which is YAML; `twin info PACK` reads and checks a city pack's files", str(path), 1))
     raw, locate = yamlfile.load(path)
     if not isinstance(raw, dict):
         raise InputError(Problem("a scenario is a mapping of keys; see `twin schema`", str(path), 1))

@@ -64,8 +64,8 @@ def parse(text: str, file: str = "") -> tuple[Any, Locate]:
     for number, line in enumerate(text.splitlines()[:20], 1):
         if line.startswith("%"):
             raise InputError(Problem("directives such as '%YAML' are not allowed; files are read as YAML 1.2", file, number))
-    if line := _too_many_brackets(text):
-        raise InputError(Problem(f"nested too deep: more than {BRACKET_LIMIT} open brackets", file, line))
+    if deep := _too_many_brackets(text):
+        raise InputError(Problem(f"nested too deep: more than {BRACKET_LIMIT} open brackets", file, deep))
     yaml = YAML(typ="safe", pure=True)
     try:
         node = yaml.compose(text)
