@@ -57,6 +57,10 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
     start = scenario.start.replace(tzinfo=ZoneInfo(city.manifest.timezone))
     problems: list[Problem] = []
     models: dict[str, Model] = {}
+    try:
+        city.check_places()
+    except InputError as error:
+        problems += error.problems
     for name, stanza in scenario.models.items():
         try:
             models[name] = _model(scenario, city, name, stanza, start, scratch or Path("scratch"))
@@ -123,8 +127,6 @@ def _model(scenario: Scenario, city: City, name: str, stanza: Stanza, start: dat
         duration_s=scenario.duration,
         seed=scenario.seed,
         offset_m=city.offset_m(name),
-        places=city.places(),
-        crs=city.manifest.crs,
         period_s=stanza.period,
     )
     return cls(setup)

@@ -232,6 +232,11 @@ class City:
         path = self.path("places")
         return geojson.places(path, *self.frame) if path else ()
 
+    def check_places(self) -> None:
+        """Check the file of places without projecting it; InputError names every feature that is not one."""
+        if path := self.path("places"):
+            geojson.check_places(path, *self.frame)
+
     def places(self) -> tuple[Place, ...]:
         """Return the places people know by name, in the pack's metres."""
         return self._places

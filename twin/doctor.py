@@ -22,7 +22,10 @@ class Check:
 
 
 PANDAPOWER = "import pandapower as pp, pandapower.networks as n; net = n.example_simple(); pp.runpp(net); print(pp.__version__)"
-PGM = "import power_grid_model as m; from importlib.metadata import version as v; m.initialize_array('input', 'node', 1); print(v('power-grid-model'))"
+PGM = (
+    "import power_grid_model as m; from importlib.metadata import version; m.initialize_array('input', 'node', 1); "
+    "print(version('power-grid-model'))"
+)
 NETCONVERT = (
     "import sumo, subprocess, os; program = os.path.join(sumo.SUMO_HOME, 'bin', 'netconvert'); "
     "print(subprocess.run([program, '--version'], capture_output=True, text=True, check=True).stdout.splitlines()[0])"

@@ -55,7 +55,7 @@ def info(pack: str | Path) -> dict[str, Any]:
 def _model_info(city: City, name: str) -> dict[str, Any]:
     cls = model_class(name)
     files = city.files(name)
-    setup = Setup(name, files, city.folder, places=city.places(), crs=city.manifest.crs, offset_m=city.offset_m(name))
+    setup = Setup(name, files, city.folder, offset_m=city.offset_m(name))
     found = cls.read(setup).elements()
     return {
         "about": (cls.__doc__ or "").strip().splitlines()[0] if cls.__doc__ else "",

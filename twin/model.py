@@ -62,8 +62,6 @@ class Setup:
     duration_s: int = 3600
     seed: int = 1
     offset_m: tuple[float, float] = (0.0, 0.0)
-    places: tuple[Place, ...] = ()
-    crs: str = ""
     period_s: int | None = None
 
     def file(self, role: str) -> Path:

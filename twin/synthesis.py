@@ -73,7 +73,7 @@ def build(pack: str | Path, progress: Progress = lambda _: None) -> Report:
         names += [name for one in laid.values() for name in one.files.values()]
         rows = _rows(city, laid)
         names += _write_couplings(city, work, rows)
-        _verify(city, laid, base, work, progress)
+        _verify(city, laid, work, progress)
         _fill(report, base, laid, rows)
         _write_provenance(city, work, sorted(names), report)
         report.changed = _move(city, work, [*sorted(names), PROVENANCE])
@@ -200,14 +200,12 @@ def _write_couplings(city: City, work: Path, rows: list[Coupling]) -> list[str]:
     return [city.manifest.couplings]
 
 
-def _verify(city: City, laid: Mapping[str, Laid], base: Base, work: Path, progress: Progress) -> None:
+def _verify(city: City, laid: Mapping[str, Laid], work: Path, progress: Progress) -> None:
     """Read every network made as its model will, and compare the elements with what the synth said."""
     for name, one in laid.items():
         progress(f"check {name}")
         files = {role: work / file for role, file in one.files.items()}
-        setup = Setup(
-            name, files, work.parent / name, places=base.places, crs=base.crs, offset_m=city.offset_m(name), start=datetime(2014, 8, 16, 20)
-        )
+        setup = Setup(name, files, work.parent / name, offset_m=city.offset_m(name), start=datetime(2014, 8, 16, 20))
         found = model_class(name).read(setup).elements()
         for elements, said in sorted(one.elements.items()):
             if elements not in found or set(said.ids) != set(found[elements].ids):

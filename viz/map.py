@@ -221,7 +221,8 @@ def _furniture(axes: Axes, run: Run, moment: np.datetime64, title: str, style: S
     """Add the title with the local clock, scale bar, north arrow and legend."""
     cut = "" if run.status in ("done", "degraded") else f" - {run.status}"
     clock = f"{run.clock(run.second(moment))}   {str(moment)[:10]}   {run.timezone}{cut}"
-    axes.set_title(_shown(title or run.manifest.get("title") or run.name.replace("_", " ")), loc="left", color=style.ink, fontsize=13, fontweight="bold", pad=22)
+    heading = _shown(title or run.manifest.get("title") or run.name.replace("_", " "))
+    axes.set_title(heading, loc="left", color=style.ink, fontsize=13, fontweight="bold", pad=22)
     axes.text(0.0, 1.012, clock, transform=axes.transAxes, color=style.ink, fontsize=10)
     left, right = axes.get_xlim()
     length = _round_length((right - left) / 5)
