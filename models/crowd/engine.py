@@ -138,7 +138,7 @@ class Movement:
 
     def _bend(self) -> None:
         for around in self.ways:
-            bend(around, self.seen, self.fields.way)
+            bend(around, self.seen, self.fields.way[around.field])
 
     def _around(self, gate: int) -> np.ndarray:
         """Return three segments that fence off the outside of a gate a few cells beyond it: ways to it lead from inside only."""

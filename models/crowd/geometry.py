@@ -75,7 +75,7 @@ class Raster(NamedTuple):
     y0_m: float
     cell_m: float
     apart: NDArray[np.bool_]
-    """whether no list of walls or gates is found within `APART_M` of a cell"""
+    """(rows, columns, 2): whether no list of walls, and of gates, is found within `APART_M` of a cell"""
 
 
 @compiled
@@ -237,7 +237,7 @@ class Ground:
         self.rows, self.columns = np.nonzero(inside)
         cell[inside] = np.arange(self.rows.size, dtype=np.int32)
         link, self.clear_m = _link(cell, self.rows, self.columns, self.walls, x0, y0, self.cell_m, REACH_M)
-        self.raster = Raster(cell, link, self._label(), x0, y0, self.cell_m, self.apart_from(self.walls))
+        self.raster = Raster(cell, link, self._label(), x0, y0, self.cell_m, self.apart_from(self.walls, self.walls))
         self.area_m2 = np.array([shapely.area(shapely.intersection(a, walkable)) for a in self.areas], dtype=np.float64)
         shapely.prepare(self.walkable)
 
@@ -248,20 +248,21 @@ class Ground:
         return label
 
     def apart_from(self, *grids: Segments) -> NDArray[np.bool_]:
-        """Return the cells, as (rows, columns), within `APART_M` of which none of the grids lists a segment."""
+        """Say of each cell and each grid whether the grid lists no segment within `APART_M`, (rows, columns, grids)."""
         y, x = ((np.arange(n) + 0.5) * self.cell_m for n in self.shape)
-        listed = np.zeros(self.shape, np.int64)
-        for grid in grids:
+        wide = int(np.ceil(APART_M / self.cell_m)) + 1
+        apart = np.empty((*self.shape, len(grids)), np.bool_)
+        for k, grid in enumerate(grids):
             row = np.clip((y / grid.cell_m).astype(np.int64), 0, grid.ny - 1)
             column = np.clip((x / grid.cell_m).astype(np.int64), 0, grid.nx - 1)
-            listed += np.diff(grid.start).reshape(grid.ny, grid.nx)[np.ix_(row, column)] > 0
-        wide = int(np.ceil(APART_M / self.cell_m)) + 1
-        for axis in (0, 1):
-            ends = np.cumsum(np.insert(listed, 0, 0, axis=axis), axis=axis)
-            at = np.arange(self.shape[axis])
-            upper = np.take(ends, np.minimum(at + wide + 1, self.shape[axis]), axis=axis)
-            listed = upper - np.take(ends, np.maximum(at - wide, 0), axis=axis)
-        return listed == 0
+            listed = (np.diff(grid.start).reshape(grid.ny, grid.nx)[np.ix_(row, column)] > 0).astype(np.int32)
+            for axis in (0, 1):
+                ends = np.cumsum(np.insert(listed, 0, 0, axis=axis), axis=axis)
+                at = np.arange(self.shape[axis])
+                upper = np.take(ends, np.minimum(at + wide + 1, self.shape[axis]), axis=axis)
+                listed = upper - np.take(ends, np.maximum(at - wide, 0), axis=axis)
+            apart[:, :, k] = listed == 0
+        return apart
 
     def covered(self, polygon: Any) -> NDArray[np.bool_]:
         """Return the cells of the raster whose centre lies in `polygon`, as (rows, columns)."""

@@ -148,7 +148,7 @@ def advance(
     while side * side < 4 * n:
         side *= 2
     move = np.zeros((n, 2))
-    apart, close = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    apart, close = np.zeros((n, 2), np.bool_), np.zeros(n, np.bool_)
     every = max(int(APART_M / (FASTEST_M_PER_S * max(np.max(factor), 1.0) * dt_s)), 1)
     rmax = np.max(people.radius_m) if n else 0.0
     for step in range(steps):
@@ -184,7 +184,7 @@ def advance(
 
 @compiled
 def _clear(people: People, raster: Raster, apart: NDArray[np.bool_]) -> None:
-    """Note who is so far from walls and gates that it cannot come near them soon."""
+    """Note who is so far from walls, and who from gates, that it cannot come near them soon."""
     ny, nx = raster.cell.shape
     for i in range(people.id.size):
         row, column = int((people.y_m[i] - raster.y0_m) / raster.cell_m), int((people.x_m[i] - raster.x0_m) / raster.cell_m)
@@ -226,7 +226,7 @@ def _decide(
         row, column = int((y - raster.y0_m) / raster.cell_m), int((x - raster.x0_m) / raster.cell_m)
         v0 = people.desired_speed_m_per_s[i] * factor[raster.area[min(max(row, 0), ny - 1), min(max(column, 0), nx - 1)]]
         look = r + rmax + max(v0 * gap_s, push_m)
-        count = 0 if apart[i] else walls_near(walls, x, y, max(look, 1.5 * raster.cell_m), wall)
+        count = 0 if apart[i, 0] else walls_near(walls, x, y, max(look, 1.5 * raster.cell_m), wall)
         found = others_near(x, y, k, side, start, body, look, near)
         ex, ey, close[i] = pull(raster, ways, people.field[i], wall, count, x, y)
         px, py = push(law, near, found, wall, count, x, y, r)
@@ -264,7 +264,7 @@ def _commit(
         people.speed_m_per_s[i] = 0.0
         if people.state[i] != WALKING:
             continue
-        if doors.segments.most > 0 and not apart[i] and _meets(doors, people.x_m[i], people.y_m[i], move[i, 0], move[i, 1]):
+        if doors.segments.most > 0 and not apart[i, 1] and _meets(doors, people.x_m[i], people.y_m[i], move[i, 0], move[i, 1]):
             at = waits
             while at > 0 and people.id[late[at - 1]] > people.id[i]:
                 late[at] = late[at - 1]
@@ -289,6 +289,6 @@ def _place(people: People, raster: Raster, ways: Ways, i: int, dx: float, dy: fl
     row, column = int((people.y_m[i] - raster.y0_m) / raster.cell_m), int((people.x_m[i] - raster.x0_m) / raster.cell_m)
     if row < 0 or column < 0 or row >= raster.cell.shape[0] or column >= raster.cell.shape[1] or raster.cell[row, column] < 0:
         return
-    if ways.way[raster.cell[row, column], people.field[i], 0] == HERE:
+    if ways.way[people.field[i], raster.cell[row, column], 0] == HERE:
         people.state[i] = ARRIVED if ways.absorbs[people.field[i]] else WAITING
         people.arrived_step[i] = step

@@ -73,12 +73,12 @@ def _delayed(around: Surroundings, load: Load) -> NDArray[np.float32]:
 
 @compiled
 def bend(around: Surroundings, load: Load, way: NDArray[np.int8]) -> None:
-    """Write the quickest ways to a target under a load into `way` (cells, fields, 2)."""
+    """Write the quickest ways to a target under a load into `way` (cells, 2)."""
     far = np.empty(around.cells.size, np.float32)
-    quick = np.empty((around.cells.size, 1, 2), np.int8)
-    march(around.link, _delayed(around, load), around.sources, around.from_m, far, quick, 0)
+    quick = np.empty((around.cells.size, 2), np.int8)
+    march(around.link, _delayed(around, load), around.sources, around.from_m, far, quick)
     for k in range(around.sources.size):
         if around.from_m[k] > 0.0:
-            quick[around.sources[k], 0] = around.shortest[around.sources[k]]
+            quick[around.sources[k]] = around.shortest[around.sources[k]]
     for k in range(around.cells.size):
-        way[around.cells[k], around.field, 0], way[around.cells[k], around.field, 1] = quick[k, 0, 0], quick[k, 0, 1]
+        way[around.cells[k], 0], way[around.cells[k], 1] = quick[k, 0], quick[k, 1]

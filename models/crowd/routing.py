@@ -63,12 +63,11 @@ def march(
     from_m: NDArray[np.float32],
     far: NDArray[np.float32],
     way: NDArray[np.int8],
-    field: int,
 ) -> None:
     """Solve |grad far| = cost on the raster from `sources` outward (Sethian 1996, first order, 4 neighbours).
 
     `from_m` is what is still to go from each source (m), 0 at the target itself; `cost_m` what crossing each cell
-    costs. Fills `far` (inf where no way leads) and `way[:, field]`, the unit descent direction in steps of 1/127,
+    costs. Fills `far` (inf where no way leads) and `way` (cells, 2), the unit descent direction in steps of 1/127,
     `HERE` at the target.
     """
     far[:] = np.inf
@@ -103,10 +102,10 @@ def march(
                     size += 1
                 _up(heap, place, far, place[there])
     for here in range(far.size):
-        _descend(link, far, here, way, field)
+        _descend(link, far, here, way)
     for k in range(sources.size):
         if from_m[k] == 0.0:
-            way[sources[k], field, 0] = way[sources[k], field, 1] = HERE
+            way[sources[k], 0] = way[sources[k], 1] = HERE
 
 
 @compiled
@@ -126,13 +125,13 @@ def _arrive(link: NDArray[np.int32], far: NDArray[np.float32], cost: float) -> f
 
 
 @compiled
-def _descend(link: NDArray[np.int32], far: NDArray[np.float32], here: int, way: NDArray[np.int8], field: int) -> None:
+def _descend(link: NDArray[np.int32], far: NDArray[np.float32], here: int, way: NDArray[np.int8]) -> None:
     east = north = 0.0
     if far[here] < np.inf:
         east, north = _slope(link, far, here, 0), _slope(link, far, here, 1)
     norm = np.sqrt(east * east + north * north)
     scale = 0.0 if norm == 0.0 else 127.0 / norm
-    way[here, field, 0], way[here, field, 1] = np.int8(np.rint(scale * east)), np.int8(np.rint(scale * north))
+    way[here, 0], way[here, 1] = np.int8(np.rint(scale * east)), np.int8(np.rint(scale * north))
 
 
 @compiled
@@ -179,8 +178,8 @@ class Fields:
     """Routing fields over one ground, numbered in the order added; a walker's `field` is such a number.
 
     `far_m` is (fields, cells) float32: metres to walk, a little more where walls are near; inf where no way leads.
-    `way` is (cells, fields, 2) int8: the direction to take, in steps of 1/127, `HERE` in the target. 6 bytes a field
-    and walkable cell; people who stand together read neighbouring bytes of `way`, wherever they are going.
+    `way` is (fields, cells, 2) int8: the direction to take, in steps of 1/127, `HERE` in the target; `surroundings` and
+    `quickest.bend` turn it round a crowd, `far_m` stays what it is on empty ground. 6 bytes a field and walkable cell.
     """
 
     def __init__(self, ground: Ground) -> None:
@@ -188,7 +187,7 @@ class Fields:
         self.targets: list[NDArray[np.int64]] = []
         self.absorbs = np.empty(0, np.bool_)
         self.far_m = np.empty((0, ground.cells), np.float32)
-        self.way = np.empty((ground.cells, 0, 2), np.int8)
+        self.way = np.empty((0, ground.cells, 2), np.int8)
         near = np.maximum(0.0, 1.0 - ground.clear_m / WALL_MARGIN_M)
         self._cost_m = (ground.cell_m * (1.0 + WALL_COST * near)).astype(np.float32)
 
@@ -214,7 +213,7 @@ class Fields:
         if len(self.targets) > len(self.far_m):
             more = len(self.far_m) + _CHUNK
             self.far_m = np.concatenate([self.far_m, np.empty((more - len(self.far_m), ground.cells), np.float32)])
-            self.way = np.concatenate([self.way, np.zeros((ground.cells, _CHUNK, 2), np.int8)], axis=1)
+            self.way = np.concatenate([self.way, np.zeros((more - len(self.way), ground.cells, 2), np.int8)])
         self.rebuild(len(self.targets) - 1, closed=closed, area_cost=area_cost)
         return len(self.targets) - 1
 
@@ -227,7 +226,7 @@ class Fields:
         """Compute `fields` again with segments `closed` (n, 4) shut and each metre in area k costing `area_cost[k]` metres."""
         link, cost = self._passable(closed, area_cost)
         for k in fields:
-            march(link, cost, self.targets[k], np.zeros(len(self.targets[k]), np.float32), self.far_m[k], self.way, k)
+            march(link, cost, self.targets[k], np.zeros(len(self.targets[k]), np.float32), self.far_m[k], self.way[k])
 
     def surroundings(
         self, field: int, *, where: NDArray[np.bool_], closed: Floats | None = None, area_cost: Floats | None = None
@@ -246,7 +245,7 @@ class Fields:
         target = self.targets[field]
         sources = np.concatenate([target, np.setdiff1d(rim, target)])
         from_m = np.where(np.isin(sources, target), np.float32(0), far[sources]).astype(np.float32)
-        return Surroundings(field, cells, joined, cost[cells], local[sources].astype(np.int64), from_m, self.way[cells, field].copy())
+        return Surroundings(field, cells, joined, cost[cells], local[sources].astype(np.int64), from_m, self.way[field, cells])
 
     def _passable(self, closed: Floats | None, area_cost: Floats | None) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         link, cost = self.ground.raster.link, self._cost_m

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.crowd.geometry import Floats, Raster, Segments, bin_of, compiled, crosses
 from models.crowd.routing import HERE
 
-BIN_M = 0.8
+BIN_M = 1.0
 """Side of the cells in which others are looked up (m)."""
 
 FADE = 8.0
@@ -20,7 +20,7 @@ FADE_GEOMETRY = 12.0
 
 
 class Ways(NamedTuple):
-    """Routing fields: (fields, cells) metres, (cells, fields, 2) directions, and whether arriving ends the walk."""
+    """Routing fields: (fields, cells) metres, (fields, cells, 2) directions, and whether arriving ends the walk."""
 
     far_m: NDArray[np.float32]
     way: NDArray[np.int8]
@@ -87,7 +87,7 @@ def pull(raster: Raster, ways: Ways, field: int, wall: Floats, count: int, x: fl
             here = raster.cell[i, j]
             if here < 0:
                 continue
-            east = ways.way[here, field, 0]
+            east = ways.way[field, here, 0]
             if east == HERE:
                 close = True
                 continue
@@ -97,7 +97,7 @@ def pull(raster: Raster, ways: Ways, field: int, wall: Floats, count: int, x: fl
                     continue
             weight = (1.0 - abs(u - j)) * (1.0 - abs(v - i))
             ex += weight * east
-            ey += weight * ways.way[here, field, 1]
+            ey += weight * ways.way[field, here, 1]
     if ex == 0.0 and ey == 0.0:
         ex, ey = _rescue(raster, ways, field, wall, count, x, y)
     norm = np.sqrt(ex * ex + ey * ey)
