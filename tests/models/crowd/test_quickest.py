@@ -126,7 +126,7 @@ def test_a_load_counts_everybody_once_and_an_empty_ground_bends_nothing() -> Non
 def test_beyond_the_rim_and_on_it_ways_stay_the_shortest() -> None:
     ground, fields = plaza()
     shortest = fields.way[0].copy()
-    x, y = fields.centres_m()
+    x, _ = fields.centres_m()
     x0, y0 = (v.ravel() for v in np.meshgrid(np.arange(25, 29, 0.5), np.arange(8, 12, 0.5)))
     load = lay(ground.raster, ground.cells, x0, y0, np.tile([1.0, 0.0], (x0.size, 1)), np.zeros(x0.size))
     bend(fields.surroundings(0, where=x > 20), load, fields.way[0])
