@@ -201,15 +201,23 @@ class Orchestrator:
             inbox, node.inbox = node.inbox, {}
             node.host.start_advance(t, verbs.get(node.name, ()), inbox)
         for node in woken:
-            started = time.perf_counter()
-            reply = node.host.finish()
-            node.timing.wait_s += time.perf_counter() - started
+            reply = self._finished(node)
             node.timing.advance_s += reply.took_s
             node.timing.advances += 1
             node.stale |= reply.moved or node.now_s < 0
             node.dirty = True
             node.now_s = t
             self._take(node, reply)
+
+    @staticmethod
+    def _finished(node: Node) -> Reply:
+        """Return what a host said; time spent waiting for one in a process is counted."""
+        if node.host.kind != "process":
+            return node.host.finish()
+        started = time.perf_counter()
+        reply = node.host.finish()
+        node.timing.wait_s += time.perf_counter() - started
+        return reply
 
     def _turn(self, node: Node, t: int, *, relax: bool = False) -> None:
         """Deliver to a dirty model what it should know at `t`; solve it if anything moved."""
@@ -224,10 +232,8 @@ class Orchestrator:
             node.plan_next(t)
             return
         node.stale = False
-        started = time.perf_counter()
         node.host.start_solve()
-        reply = node.host.finish()
-        node.timing.wait_s += time.perf_counter() - started if node.host.kind == "process" else 0.0
+        reply = self._finished(node)
         node.timing.solve_s += reply.took_s
         node.timing.solves += 1
         self._take(node, reply)

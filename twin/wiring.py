@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 RELAX_AFTER, GIVE_UP_AFTER = 20, 100
 """Sweeps of a loop before its numbers are under-relaxed, and before it is called divergent."""
 
+SMALL_BYTES = 4096
+"""Arrays up to this size are compared as bytes: a third of the time of numpy's comparison at 100 values, twice it at 10,000."""
+
 
 class Link:
     """One Out feeding one In over pairs of elements.
@@ -78,7 +81,10 @@ class Link:
     def changed(self) -> bool:
         """Whether the source says anything else than was delivered."""
         if self.differs is None:
-            self.differs = bool((self.values != self.delivered).any())
+            if self.values.nbytes <= SMALL_BYTES:
+                self.differs = self.values.tobytes() != self.delivered.tobytes()
+            else:
+                self.differs = bool((self.values != self.delivered).any())
         return self.differs
 
     def residual(self) -> float:

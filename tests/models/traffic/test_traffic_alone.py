@@ -114,8 +114,8 @@ def test_importing_and_checking_a_pack_does_not_import_sumo(demo):
     code = (
         "import sys, time, pathlib; from models.traffic import Traffic; from twin.model import Setup\n"
         f"files = {{role: pathlib.Path(path) for role, path in { ({r: str(p) for r, p in demo.files.items()})!r}.items()}}\n"
-        "started = time.perf_counter(); Traffic(Setup('traffic', files, pathlib.Path('nowhere')))\n"
-        "assert time.perf_counter() - started < 1.0\n"
+        "started = time.process_time(); Traffic(Setup('traffic', files, pathlib.Path('nowhere')))\n"
+        "assert time.process_time() - started < 2.0\n"
         "assert not {'libsumo', 'sumo', 'sumolib', 'scipy', 'pandas'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
