@@ -170,14 +170,19 @@ def _leaves(changes: Mapping[str, Any], under: tuple[str, ...] = ()) -> list[tup
     return found
 
 
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge `changes` into a copy of `base`: mappings by name, None removes, anything else replaces."""
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any], under: str = "") -> dict[str, Any]:
+    """Merge `changes` into a copy of `base`: mappings by name, None removes, anything else replaces.
+
+    InputError: a name within a section that is to be removed and is not there.
+    """
     out = dict(copy.deepcopy(dict(base)))
     for key, value in changes.items():
         if value is None:
+            if under and key not in out:
+                raise InputError(f"{under}: {nearest(key, out, what='entry')}; None (null) removes one that is there")
             out.pop(key, None)
         elif isinstance(value, Mapping):
-            out[key] = merged(out[key] if isinstance(out.get(key), Mapping) else {}, value)
+            out[key] = merged(out[key] if isinstance(out.get(key), Mapping) else {}, value, f"{under}.{key}" if under else key)
         else:
             out[key] = copy.deepcopy(value)
     return out

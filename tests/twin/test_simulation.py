@@ -127,6 +127,11 @@ def test_variants_merge_by_name_and_none_removes(scenario):
     assert scenario.drivers["timeline"]["late"]["do"] == "cellar.heat"
 
 
+def test_removing_what_is_not_there_is_refused_and_never_silently_nothing(scenario):
+    with pytest.raises(twin.InputError, match="timeline: no entry 'boots'; did you mean 'boost'"):
+        scenario.with_(timeline={"boots": None})
+
+
 def test_the_recorded_scenario_runs_again_to_the_same_bytes(scenario, tmp_path):
     run = twin.simulate(scenario, out="first")
     again = tmp_path / "again.yaml"
