@@ -12,7 +12,7 @@ import shapely
 from models.crowd.decide import Groups, Outlook
 from models.crowd.kernel import WAITING, WALKER, Fields, Gates, Ground, Walkers
 from models.crowd.network import CrowdNetwork, Gate
-from models.crowd.quickest import Load, bend, lay
+from models.crowd.quickest import FREE_M_PER_S, Load, bend, lay
 from twin.errors import InputError, Problem
 
 BODY_RADIUS_M = 0.2
@@ -49,7 +49,6 @@ class Movement:
         self.leg = np.full(len(group), OFF, np.int8)
         self.door = np.zeros(len(group), np.int16)
         self.come_s = np.zeros(len(group), np.int64)
-        self.turns = np.zeros(len(network.stations), np.int64)
         self.seen = Load(*np.zeros((3, self.ground.cells)))
         problems = self._unreached()
         if problems:
@@ -108,6 +107,7 @@ class Movement:
         centres = np.array([np.mean(ring, axis=0) for ring in rings]).reshape(-1, 2)
         self.target_area = np.concatenate([self.platform, self.ground.area_at(*centres.T)]).astype(np.int64)
         self.doors = np.array([len(station.doors) for station in network.stations], np.int64)
+        self.door_per_s = np.array([station.boarding_per_s for station in network.stations]) / np.maximum(self.doors, 1)
         self.door_field = np.full((self.station_count, max([*self.doors.tolist(), 1])), -1, np.int32)
         for s, station in enumerate(network.stations):
             for d, ring in enumerate(station.doors):
@@ -246,7 +246,7 @@ class Movement:
             station = np.where(bound, target, 0)
             entry = self.entry[station]
             deep = -np.einsum("ij,ij->i", xy - self.middle[entry], self.outward[entry])
-            self._let_in(bound & (label == self.platform[station]) & (deep > self.ground.cell_m), station)
+            self._let_in(bound & (label == self.platform[station]) & (deep > self.ground.cell_m), target)
 
     def _past(self, xy: np.ndarray) -> np.ndarray:
         """Say of each point near the gates of the venue whether it lies beyond the nearest."""
@@ -254,14 +254,20 @@ class Movement:
         nearest = np.hypot(xy[:, :1] - middle[:, 0], xy[:, 1:] - middle[:, 1]).argmin(axis=1)
         return np.einsum("ij,ij->i", xy - middle[nearest], outward[nearest]) > 0
 
-    def _let_in(self, mask: np.ndarray, station: np.ndarray) -> None:
+    def _let_in(self, mask: np.ndarray, target: np.ndarray) -> None:
+        """Send people who have come in to the door they would board at soonest: the way there, then those before them."""
         w = self.walkers
+        queued = np.zeros(self.door_field.shape)
+        on = (self.leg[w.id] == PLATFORM) & (target < self.station_count)
+        np.add.at(queued, (target[on], self.door[w.id[on]]), 1.0)
         for i in np.flatnonzero(mask).tolist():
-            person, s = w.id[i], station[i]
-            self.door[person] = self.turns[s] % self.doors[s]
-            self.turns[s] += 1
+            s, n = target[i], self.doors[target[i]]
+            way_m = self.fields.distance_m(self.door_field[s, :n], np.full(n, w.x_m[i]), np.full(n, w.y_m[i]))
+            door = int(np.argmin(way_m / FREE_M_PER_S + queued[s, :n] / self.door_per_s[s]))
+            queued[s, door] += 1.0
+            self.door[w.id[i]] = door
         self.leg[w.id[mask]] = PLATFORM
-        w.retarget(mask, self.door_field[station[mask], self.door[w.id[mask]]])
+        w.retarget(mask, self.door_field[target[mask], self.door[w.id[mask]]])
 
     def density_per_m2(self) -> np.ndarray:
         """Return people per square metre in each area; a sliver counts as at least one cell of the raster."""
@@ -333,7 +339,7 @@ class Movement:
 
     def save(self) -> dict[str, Any]:
         """Return the state as arrays; routing fields follow from the costs and are made again."""
-        own = {name: getattr(self, name).copy() for name in ("leg", "door", "come_s", "turns")}
+        own = {name: getattr(self, name).copy() for name in ("leg", "door", "come_s")}
         seen = np.flatnonzero(self.seen.per_m2)
         load = {"load_at": seen, "load": np.stack([part[seen] for part in self.seen])}
         return {"walkers": self.walkers.snapshot(), **own, **load}
@@ -341,7 +347,7 @@ class Movement:
     def load(self, saved: Mapping[str, Any]) -> None:
         """Restore a saved state."""
         self.walkers.restore(saved["walkers"])
-        for name in ("leg", "door", "come_s", "turns"):
+        for name in ("leg", "door", "come_s"):
             getattr(self, name)[...] = saved[name]
         load = np.zeros((3, self.ground.cells))
         load[:, saved["load_at"]] = saved["load"]

@@ -162,7 +162,7 @@ class Surroundings(NamedTuple):
     """Some cells of the raster around the target of a field, joined by `link` among themselves.
 
     `cells` (n,) are numbers of the raster; `link` (n, 4) and `sources` count within them; `from_m` is what
-    is to go from each source, 0 in the target, the field's own length at the rim; `shortest` (n, 2) are the field's ways.
+    is to go from each source, 0 in the target, the field's own length where its ways leave; `shortest` (n, 2) are the field's ways.
     """
 
     field: int
@@ -231,7 +231,11 @@ class Fields:
     def surroundings(
         self, field: int, *, where: NDArray[np.bool_], closed: Floats | None = None, area_cost: Floats | None = None
     ) -> Surroundings:
-        """Return the cells `where` (cells,) a field just built with these options may be bent; at their rim it stays as it is."""
+        """Return the cells `where` (cells,) a field just built with these options may be bent.
+
+        Where its ways leave these cells the rim stays as it is. Where they enter, the rim is no source: its length on
+        empty ground would be less than the way through a crowd, and draw people back to it.
+        """
         link, cost = self._passable(closed, area_cost)
         far = self.far_m[field]
         inside = where & np.isfinite(far)
@@ -241,7 +245,7 @@ class Fields:
         local[cells] = np.arange(len(cells), dtype=np.int32)
         near = link[cells]
         joined = np.where(near >= 0, local[near], -1).astype(np.int32)
-        rim = cells[((near >= 0) & (joined < 0)).any(axis=1)]
+        rim = cells[((near >= 0) & (joined < 0) & (far[near] < far[cells, None])).any(axis=1)]
         target = self.targets[field]
         sources = np.concatenate([target, np.setdiff1d(rim, target)])
         from_m = np.where(np.isin(sources, target), np.float32(0), far[sources]).astype(np.float32)

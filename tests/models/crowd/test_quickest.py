@@ -123,7 +123,7 @@ def test_a_load_counts_everybody_once_and_an_empty_ground_bends_nothing() -> Non
     np.testing.assert_array_equal(fields.way, shortest)
 
 
-def test_beyond_the_rim_and_on_it_ways_stay_the_shortest() -> None:
+def test_beyond_the_rim_ways_stay_the_shortest_and_a_crowd_draws_nobody_back_to_it() -> None:
     ground, fields = plaza()
     shortest = fields.way[0].copy()
     x, _ = fields.centres_m()
@@ -131,5 +131,9 @@ def test_beyond_the_rim_and_on_it_ways_stay_the_shortest() -> None:
     load = lay(ground.raster, ground.cells, x0, y0, np.tile([1.0, 0.0], (x0.size, 1)), np.zeros(x0.size))
     bend(fields.surroundings(0, where=x > 20), load, fields.way[0])
     same = (fields.way[0] == shortest).all(axis=1)
-    assert same[x < 21].all()
+    assert same[x < 20].all()
     assert not same[(x > 21) & (x < 30)].all()
+    across = np.repeat(np.arange(21.0, 29.0, 0.4), 60)
+    jam = lay(ground.raster, ground.cells, across, np.tile(np.linspace(0.5, 19.5, 60), 20), np.tile([1.0, 0.0], (1200, 1)), np.zeros(1200))
+    bend(fields.surroundings(0, where=x > 20), jam, fields.way[0])
+    assert (fields.way[0][(x > 20) & (x < 29), 0] >= 0).all()
