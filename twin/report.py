@@ -100,7 +100,7 @@ def _kpis(run: Run, console: Console) -> None:
     table = Table("measure", Column("value", justify="right"), "unit", "target", "", box=None, header_style="dim")
     for row in kpis.to_dict("records"):
         value = row["value"]
-        shown = "-" if value is None or pd.isna(value) else f"{value:,.4g}" if isinstance(value, float) else str(value)
+        shown = "-" if value is None or pd.isna(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
         verdict = str(row.get("verdict") or "")
         style = {"met": "green", "missed": "red"}.get(verdict, "dim")
         table.add_row(
