@@ -6,13 +6,13 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from twin.errors import InputError, TwinError
+from twin.registry import registered
 
 if TYPE_CHECKING:
     from twin.results import Run
@@ -220,7 +220,7 @@ def city_build(pack: Annotated[Path, typer.Argument(metavar="PACK", help="the pa
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error of ours is one line per problem and its own exit code."""
-    for found in sorted(entry_points(group="twin.commands"), key=lambda entry: entry.name):
+    for found in registered("twin.commands"):
         found.load()(app)
     try:
         code = app(args=arguments, standalone_mode=False)

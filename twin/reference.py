@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import entry_points
 from itertools import groupby
 from typing import Annotated, Any, get_args, get_origin
 
@@ -15,6 +14,7 @@ from pydantic import TypeAdapter, WithJsonSchema
 from twin.host import model_class
 from twin.model import Action, Model
 from twin.ports import Flow, In, Notice, Out, Port
+from twin.registry import registered
 
 HEAD = """\
 # Reference: what every model takes, gives and does
@@ -29,7 +29,7 @@ BOUNDS = {"exclusiveMinimum": "> {:g}", "minimum": ">= {:g}", "exclusiveMaximum"
 
 def markdown(names: Sequence[str] = ()) -> str:
     """Return the reference of the models registered as `names`, of all when there are none."""
-    chosen = names or sorted({found.name for found in entry_points(group="twin.models")})
+    chosen = names or [found.name for found in registered("twin.models")]
     parts = [HEAD, "Models: " + ", ".join(f"[{name}](#{name})" for name in chosen) + ".\n"]
     return "\n".join([*parts, *(part for name in chosen for part in _model(name, model_class(name)))])
 

@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -382,4 +382,4 @@ def simulate(scenario: Scenario | str | Path, out: str | Path | None = None, *, 
     return simulation.result()
 
 
-__all__ = ["Mapping", "Progress", "Simulation", "simulate"]
+__all__ = ["Progress", "Simulation", "simulate"]
