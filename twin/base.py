@@ -9,8 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from twin.model import Place
 from twin.ports import ElementSet
+
+
+@dataclass(frozen=True)
+class Place:
+    """A point or outline of the city people know by name (from the pack's places.geojson)."""
+
+    id: str
+    kind: str
+    name: Mapping[str, str]
+    shape: np.ndarray
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twin.base import Building, Street
-from twin.model import Place
+from twin.base import Building, Place, Street
 from twin.schematic import HALF_WIDTH_M, BaseSpec, Frame
 
 if TYPE_CHECKING:

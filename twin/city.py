@@ -16,9 +16,8 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from twin import geojson, yamlfile
-from twin.base import Base, Coupling, Street
+from twin.base import Base, Building, Coupling, Place, Street
 from twin.errors import InputError, Problem, nearest
-from twin.model import Place
 from twin.schematic import BaseSpec
 
 MANIFEST = "city.yaml"
@@ -245,6 +244,14 @@ class City:
         """Return the rows of couplings.csv; InputError names each line that is not one."""
         path = self.path("couplings")
         return read_couplings(path, self.manifest.models) if path else []
+
+    def streets(self) -> tuple[Street, ...]:
+        """Return the streets, in the pack's metres; none where the pack names no file of them."""
+        return geojson.streets(self._existing("streets"), *self.frame) if self.manifest.streets else ()
+
+    def buildings(self) -> tuple[Building, ...]:
+        """Return the buildings, in the pack's metres; none where the pack names no file of them."""
+        return geojson.buildings(self._existing("buildings"), *self.frame) if self.manifest.buildings else ()
 
     def base(self) -> Base:
         """Return the streets, buildings and places that networks are laid along."""

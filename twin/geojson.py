@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from twin.base import Building, Street
+from twin.base import Building, Place, Street
 from twin.errors import InputError, Problem
-from twin.model import Place
 
 SIZE_LIMIT_BYTES = 200_000_000
 

@@ -36,17 +36,6 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True)
-class Place:
-    """A point or outline of the city people know by name (from the pack's places.geojson)."""
-
-    id: str
-    kind: str
-    name: Mapping[str, str]
-    shape: np.ndarray
-    properties: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Setup:
     """Everything a model is made from; plain data, so that it can be made in another process.
 
@@ -285,7 +274,7 @@ class Model:
         return []
 
     def looks(self) -> dict[str, Any]:
-        """Return anything else a view should know that never changes (labels, heights): plain data."""
+        """Return what a view should know that never changes: `Looks(...).plain()`, and what else is said of elements."""
         return {}
 
     def close(self) -> None:
@@ -313,4 +302,4 @@ class Model:
         self.load(snapshot["engine"])
 
 
-__all__ = ["Account", "Action", "In", "Model", "Network", "Options", "Out", "Place", "Setup", "Snapshot", "State", "action"]
+__all__ = ["Account", "Action", "In", "Model", "Network", "Options", "Out", "Setup", "Snapshot", "State", "action"]

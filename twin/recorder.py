@@ -14,6 +14,7 @@ import numpy as np
 
 from twin.errors import StorageError
 from twin.fields import Arrays, Fields, chunk_samples, sample_bytes, sample_times
+from twin.ground import Ground, write_ground
 from twin.parts import Events, Tracks
 from twin.ports import TRACK
 from twin.sheet import ModelSheet, PortSheet, sheet_of, write_sheet
@@ -40,6 +41,7 @@ class Recorder:
     `manifest`: what the caller says about the run (plain data: name, seed, versions, digests).
     `tracks_every_s` 0 keeps no tracks. `float32`: floats are kept in single precision.
     `moving`: how many moving things a model is expected to have at most, for the estimate of size.
+    `ground`: the city's places, streets, buildings and cameras, for views.
     StorageError: the folder holds a run already, or the run cannot fit on the disk.
     """
 
@@ -56,6 +58,7 @@ class Recorder:
         tracks_every_s: int = 0,
         float32: bool = True,
         moving: Mapping[str, int] | None = None,
+        ground: Ground | None = None,
     ) -> None:
         if (Path(folder) / "manifest.json").exists() or (Path(folder) / "fields.zarr").exists():
             raise StorageError(f"{folder}: holds a run already; name another folder")
@@ -81,6 +84,8 @@ class Recorder:
         write_atomic(self.folder / "scenario.yaml", scenario_text.encode())
         for sheet in models.values():
             write_sheet(self.folder / "static", sheet)
+        if ground is not None:
+            write_ground(self.folder / "static", ground)
         self.fields.create(start)
         self._write_manifest()
         with storing(self.folder):

@@ -13,7 +13,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from twin.base import Building, Place, Street
 from twin.errors import InputError, StorageError, nearest
+from twin.ground import Ground, View, read_ground
+from twin.looks import Looks, MoverLook, SetLook
 from twin.sheet import ModelSheet, PortSheet, read_sheet
 from twin.storage import digest, digests, safe_name, storing
 
@@ -76,6 +79,15 @@ class Run:
         return str(self.manifest.get("name") or self.path.resolve().name)
 
     @cached_property
+    def city(self) -> Ground:
+        """The city's places, streets, buildings and cameras; empty when the run kept none."""
+        return read_ground(self.path / "static")
+
+    def looks(self, model: str) -> Looks:
+        """Return how a model's element sets and moving things are drawn."""
+        return Looks.read(self.static[model].looks)
+
+    @cached_property
     def times_s(self) -> np.ndarray:
         """The seconds of the samples that are committed."""
         from twin.fields import sample_times
@@ -90,13 +102,16 @@ class Run:
         return read_fields(self.path / "fields.zarr", self.static[name], times, len(self.times_s), self.start)
 
     def port(self, name: str) -> tuple[ModelSheet, PortSheet]:
-        """Find `model.port` (recorded); InputError with the nearest name."""
+        """Find `model.port` (recorded), its unit left off if you like (`crowd.density`); InputError with the nearest name."""
         model, _, port = name.partition(".")
         if model not in self.models:
             raise InputError(f"{name}: {nearest(model, self.models, what='model')}")
         sheet = self.static[model]
         if port in sheet.absent:
             raise InputError(f"{name}: absent in this run: its engine could not give it in this mode")
+        without_unit = [name for name in sheet.recorded if name.startswith(f"{port}_")]
+        if port not in sheet.recorded and len(without_unit) == 1:
+            port = without_unit[0]
         if port not in sheet.recorded:
             raise InputError(f"{name}: {nearest(port, sheet.recorded, what=f'recorded port of {model}')}")
         return sheet, sheet.ports[port]
@@ -230,4 +245,19 @@ def open_run(path: Path | str) -> Run:
         raise StorageError(f"{file}: is damaged: {type(error).__name__} {error}") from error
 
 
-__all__ = ["Run", "digest", "digests", "open_run"]
+__all__ = [
+    "Building",
+    "Ground",
+    "Looks",
+    "ModelSheet",
+    "MoverLook",
+    "Place",
+    "PortSheet",
+    "Run",
+    "SetLook",
+    "Street",
+    "View",
+    "digest",
+    "digests",
+    "open_run",
+]

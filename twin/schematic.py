@@ -11,9 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from twin.base import Street
+from twin.base import Place, Street
 from twin.errors import nearest
-from twin.model import Place
 
 SPEED_KM_PER_H = {"arterial": 60.0, "collector": 40.0, "local": 30.0}
 """Synthetic: speed by rank where the pack gives none."""

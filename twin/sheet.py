@@ -119,7 +119,7 @@ def read_sheet(folder: Path, name: str) -> ModelSheet:
     try:
         with storing(path, "cannot be read"):
             said = json.loads(path.read_text("utf-8"))
-            _refuse_a_bomb(path.with_suffix(".npz"))
+            refuse_a_bomb(path.with_suffix(".npz"))
             with np.load(path.with_suffix(".npz"), allow_pickle=False) as held:
                 elements = {one["name"]: _elements(one, held[f"{one['name']}.xy"], held[f"{one['name']}.rows"]) for one in said["elements"]}
         ports = {one["name"]: _port(one, elements) for one in said["ports"]}
@@ -138,7 +138,8 @@ def read_sheet(folder: Path, name: str) -> ModelSheet:
         raise StorageError(f"{path}: is damaged: {error}") from error
 
 
-def _refuse_a_bomb(path: Path) -> None:
+def refuse_a_bomb(path: Path) -> None:
+    """Raise ValueError when an archive of shapes says it holds more than `SHAPES_LIMIT_BYTES`."""
     with zipfile.ZipFile(path) as held:
         size = sum(one.file_size for one in held.infolist())
     if size > SHAPES_LIMIT_BYTES:

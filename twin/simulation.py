@@ -21,6 +21,7 @@ import numpy as np
 from twin import build, units
 from twin.driver import Heard
 from twin.errors import InputError, Problem, StorageError, TwinError
+from twin.ground import Ground, ground_of
 from twin.orchestrator import Orchestrator
 from twin.scenario import Scenario
 from twin.storage import storing
@@ -87,6 +88,7 @@ class Simulation:
         self._folder_was_there = self.folder.exists()
         self.scratch = self.folder / "scratch"
         self.plan = build.plan(self.scenario, self.scratch)
+        self.ground = ground_of(self.plan.city, self.scenario.cameras) if record else Ground()
         self.watch = watch
         self.recorder: Any = None
         self.status = "done"
@@ -153,6 +155,7 @@ class Simulation:
             duration_s=self.scenario.duration,
             record_every_s=self.scenario.record_every,
             tracks_every_s=self._tracks_every_s,
+            ground=self.ground,
         )
 
     def manifest(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from models.crowd import network as files
 from models.crowd.demo import DEMO
 from twin.errors import InputError, Problem
+from twin.looks import Looks, MoverLook, SetLook
 from twin.model import Account, Model, Options, Setup, Snapshot, action
 from twin.ports import TRACK, At, FlowOut, In, Notice, Out
 from twin.units import Quantity, Seconds, clock_s
@@ -224,9 +225,18 @@ class Crowd(Model):
         return [Account("people", "1", float(evening.people), float(evening.gone()), float(here))]
 
     def looks(self) -> dict[str, Any]:
-        """Return seats, gate widths and names for views."""
+        """Return how areas and people are drawn; seats, gate widths and names."""
         net = self.network
-        return {
+        sets = {
+            "area": SetLook("area"),
+            "gate": SetLook("tube", width_m=1.0),
+            "carpark": SetLook("area", shown=False),
+            "exit": SetLook("area", shown=False),
+            "sector": SetLook("area", shown=False),
+            "all": SetLook("area", shown=False),
+        }
+        movers = {label: MoverLook("person", (0.5, 0.6, 1.7), around_buildings=True) for label in self.moving.values()}
+        return Looks(sets, movers).plain() | {
             "provenance": net.provenance,
             "names": {id: dict(name) for id, name in net.names.items()},
             "area_kind": [area.kind for area in net.areas],

@@ -12,9 +12,8 @@ import shapely
 
 from models.crowd import layout, network
 from models.crowd.layout import Bowl, Stand, ring
-from twin.base import Base, Coupling, Laid, Need, Street
+from twin.base import Base, Coupling, Laid, Need, Place, Street
 from twin.errors import InputError, Problem
-from twin.model import Place
 
 FILE = "crowd.json"
 REACH_M = 1250.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from models.gas.orifice import Gas as Substance
 from models.gas.surface import Surface, same
 from models.gas.topology import Supply, Topology
 from models.gas.trapped import Trapped
+from twin.looks import Looks, SetLook
 from twin.model import Account, Setup, Snapshot
 
 if TYPE_CHECKING:
@@ -211,6 +212,18 @@ class Gas(Surface):
         for i in np.flatnonzero(found.flow.regulator_mode != self.regulator_mode):
             (self.regulator_holds, self.regulator_open, self.regulator_closed)[found.flow.regulator_mode[i]](int(i))
         self.without, self.cut_short, self.regulator_mode = ~reached, found.shed, found.flow.regulator_mode
+
+    def looks(self) -> dict[str, Any]:
+        """Return how pipes and what stands on them are drawn: bores as they are, in metres."""
+        sets = {
+            "pipe": SetLook("tube", width_m=self.network.diameter_m.tolist()),
+            "junction": SetLook("marker", width_m=2.0, height_m=1.0, shown=False),
+            "valve": SetLook("marker", width_m=1.5, height_m=1.0, shown=False),
+            "regulator": SetLook("marker", width_m=8.0, height_m=4.0),
+            "source": SetLook("marker", width_m=25.0, height_m=8.0),
+            "sink": SetLook("marker", width_m=4.0, height_m=2.0),
+        }
+        return Looks(sets, {}).plain()
 
     # state and sums
 

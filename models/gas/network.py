@@ -52,6 +52,7 @@ class Network:
     pipe_from: np.ndarray
     pipe_to: np.ndarray
     pipe_on: np.ndarray
+    diameter_m: np.ndarray
     volume_m3: np.ndarray
     """(pipe,) geometric volume."""
     valve_at: np.ndarray
@@ -152,7 +153,13 @@ class _Reader(Columns):
         for i in np.flatnonzero((start == end) & (start >= 0)):
             self.wrong(f"pipe {self.tables['pipe'].index[i]} begins and ends at the same junction", self.tables["pipe"].line)
         on = self.switches("pipe", "in_service")
-        return {"pipe_from": start, "pipe_to": end, "pipe_on": on, "volume_m3": length_m * np.pi / 4 * diameter_m**2}
+        return {
+            "pipe_from": start,
+            "pipe_to": end,
+            "pipe_on": on,
+            "diameter_m": diameter_m,
+            "volume_m3": length_m * np.pi / 4 * diameter_m**2,
+        }
 
     def _valves(self) -> dict[str, Any]:
         table = self.tables["valve"]

@@ -14,6 +14,7 @@ from models.grid.loads import Loads
 from models.grid.network import GridNetwork, read_network
 from models.grid.protection import Relay
 from models.grid.switching import Switching
+from twin.looks import Looks, SetLook
 from twin.model import Account, Model, Options, Setup, Snapshot, action
 from twin.ports import At, In, Notice, Out, State
 from twin.units import Seconds
@@ -396,13 +397,23 @@ class Grid(Model):
         ]
 
     def looks(self) -> dict[str, Any]:
-        """Return voltage levels and the normally open lines, which never change."""
+        """Return how the network is drawn, voltage levels, and the normally open lines."""
         net = self.network
         normally_open = ~net.line_on
         is_line = np.array([et == "l" for et in net.switches.et], bool)
         normally_open[net.switches.element[is_line & ~net.switches.closed]] = True
         ids = self.elements["line"].ids
-        return {
+        sets = {
+            "bus": SetLook("marker", width_m=9.0, height_m=6.0, lights="energized"),
+            "line": SetLook("wire", width_m=1.6),
+            "trafo": SetLook("marker", width_m=14.0, height_m=9.0),
+            "switch": SetLook("marker", shown=False),
+            "ext_grid": SetLook("marker", width_m=25.0, height_m=14.0),
+            "venue": SetLook("marker", width_m=12.0, height_m=5.0),
+            "gas_unit": SetLook("marker", width_m=20.0, height_m=12.0),
+            "network": SetLook("marker", shown=False),
+        }
+        return Looks(sets, {}).plain() | {
             "vn_kv": [float(v) for v in net.tables["bus"].column("vn_kv")],
             "ties": [ids[i] for i in np.flatnonzero(normally_open).tolist()],
         }

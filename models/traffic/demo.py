@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from twin.base import Base, Building, Street
-from twin.model import Place
+from twin.base import Base, Building, Place, Street
 
 BLOCK_M = 250.0
 TRIPS_PER_H = 900.0

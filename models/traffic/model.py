@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from models.traffic.charging import EFFICIENCY, SOC_ON_ARRIVAL, Charging
-from models.traffic.fleet import ELECTRIC, KINDS, Fleet
+from models.traffic.fleet import BUS, ELECTRIC, KINDS, TRUCK, Fleet
 from models.traffic.network import FILES, TrafficNetwork, read_network
+from twin.looks import Looks, MoverLook, SetLook
 from twin.model import Account, Model, Options, Setup, Snapshot, action
 from twin.ports import At, FlowIn, In, Notice, Out, State
 from twin.units import Quantity, Seconds
@@ -26,6 +27,9 @@ SLOWEST_M_PER_S = 0.5
 """Drivers who look for a faster way reckon with no less than this on a jammed road."""
 CALM_S = 5.0
 """Vehicle-seconds at free speed added to what was seen, so that an empty road counts as free."""
+
+LANE_M = 3.2
+"""A lane as it is drawn (SUMO's default width)."""
 
 
 class TrafficOptions(Options):
@@ -336,5 +340,17 @@ class Traffic(Model):
         return len(fleet.leavers) + len(fleet.entering) + sum(driver.people > 0 for driver in fleet.drivers.values())
 
     def looks(self) -> dict[str, Any]:
-        """Return how wide the roads are: lanes per edge."""
-        return {"lanes": list(self.network.edges.lanes)}
+        """Return how roads, signals and vehicles are drawn: metres."""
+        lanes = self.network.edges.lanes
+        sets = {
+            "edge": SetLook("road", width_m=[LANE_M * count for count in lanes]),
+            "signal": SetLook("marker", width_m=3.0, height_m=7.0),
+            "charger": SetLook("marker", width_m=8.0, height_m=4.0),
+            "carpark": SetLook("marker", width_m=30.0, height_m=1.0, shown=False),
+            "exit": SetLook("marker", shown=False),
+            "stop": SetLook("tube", width_m=2.5, shown=False),
+        }
+        movers = {label: MoverLook("car", (4.5, 1.8, 1.5), along="edge") for label in KINDS.values()}
+        movers[KINDS[BUS]] = MoverLook("bus", (12.0, 2.5, 3.2), along="edge")
+        movers[KINDS[TRUCK]] = MoverLook("bus", (8.0, 2.4, 3.0), along="edge")
+        return Looks(sets, movers).plain() | {"lanes": list(lanes)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -194,11 +194,17 @@ def read_network(setup: Setup, *, begin_s: int | None = None, vehicles: int | No
 def _edges(net: _NetFile) -> Edges:
     return Edges(
         ids=tuple(net.ids),
-        shapes=tuple(points(shape or lanes[len(lanes) // 2][2]) for shape, lanes in zip(net.shapes, net.lanes, strict=True)),
+        shapes=tuple(map(_middle, net.lanes)),
         length_m=np.array([max(0.1, *(lane[0] for lane in lanes)) for lanes in net.lanes]),
         speed_m_per_s=np.array([max(lane[1] for lane in lanes) for lanes in net.lanes]),
         lanes=tuple(len(lanes) for lanes in net.lanes),
     )
+
+
+def _middle(lanes: Sequence[tuple[float, float, str]]) -> np.ndarray:
+    """Return the middle line of an edge's carriageway, from its outermost lanes."""
+    right, left = points(lanes[0][2]), points(lanes[-1][2])
+    return (right + left) / 2 if right.shape == left.shape else points(lanes[len(lanes) // 2][2])
 
 
 def _signal_xy(id: str, entering: list[str], net: _NetFile, shapes: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -15,6 +15,7 @@ from models.water.network import WaterNetwork, read_network
 from models.water.refused import problems
 from twin import model, units
 from twin.errors import InputError
+from twin.looks import Looks, SetLook
 from twin.model import Account, In, Model, Out, Setup, Snapshot, State, action
 from twin.ports import At, Notice
 
@@ -369,6 +370,18 @@ class Water(Model):
         self._pending = [tuple(command) for command in saved["pending"]]
         self._warned = list(saved["warned"])
         self._try(self.session.restore, saved["session"])
+
+    def looks(self) -> dict[str, Any]:
+        """Return how pipes and what stands on them are drawn: bores as they are, in metres."""
+        sets = {
+            "pipe": SetLook("tube", width_m=self.network.pipes.diameter_m.tolist()),
+            "junction": SetLook("marker", width_m=2.0, height_m=1.0),
+            "tank": SetLook("marker", width_m=18.0, height_m=30.0),
+            "reservoir": SetLook("marker", width_m=40.0, height_m=4.0),
+            "pump": SetLook("marker", width_m=10.0, height_m=6.0),
+            "valve": SetLook("marker", width_m=1.5, height_m=1.0, shown=False),
+        }
+        return Looks(sets, {}).plain()
 
     def close(self) -> None:
         """Free EPANET's project."""

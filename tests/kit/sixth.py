@@ -14,8 +14,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from twin.looks import Looks, MoverLook, SetLook
 from twin.model import Account, Model, Options, Setup, action
-from twin.ports import At, ElementSet, In, Notice, Out, State
+from twin.ports import TRACK, At, ElementSet, In, Notice, Out, State
 
 Room = Annotated[str, At("room")]
 LOSS_KW_PER_K, HEAT_KWH_PER_K = 0.1, 0.5
@@ -49,6 +50,8 @@ class Heat(Model):
     heater_kw = State(at="room", unit="kW", fill=1.0)
     gained_kwh = State(at="room")
     lost_kwh = State(at="room")
+
+    moving = {0: "warden"}
 
     cold = Notice(at="room", severity="warning")
 
@@ -92,6 +95,14 @@ class Heat(Model):
     def solve(self) -> None:
         self.temperature_degc = self.warmth_degc
         self.power_mw = self.power_kw / 1000
+
+    def looks(self) -> dict:
+        return Looks({"room": SetLook("marker", width_m=8.0, height_m=5.0)}, {"warden": MoverLook("person", (0.5, 0.6, 1.8))}).plain()
+
+    def positions(self) -> np.ndarray:
+        wardens = np.zeros(1, TRACK)
+        wardens["x_m"], wardens["angle_deg"], wardens["speed_m_per_s"] = 0.01 * self.now_s, 90.0, 0.01
+        return wardens
 
     def ledger(self) -> list[Account]:
         held = float(HEAT_KWH_PER_K * (self.warmth_degc - 18.0).sum())

@@ -13,6 +13,7 @@ import sixth
 
 from twin import units
 from twin.host import Inline, Process, model_class
+from twin.looks import Looks
 from twin.model import Model
 from twin.ports import In, Out, Port
 from twin.wiring import Matcher, Slots
@@ -249,3 +250,18 @@ def test_a_coupling_to_an_unknown_element_suggests_the_nearest(name, tmp_path):
         matcher = Matcher({"a": model, "b": model}, "couplings.csv")
         matcher._end("b", model.elements[port.at].ids[0] + "x", port.kind, 3, gives=False)
         assert "did you mean" in str(matcher.problems[0]) or "known:" in str(matcher.problems[0])
+
+
+def test_what_a_model_says_of_its_looks_is_of_what_it_has(name, tmp_path):
+    model = model_class(name)(model_class(name).demo(tmp_path))
+    said = model.looks()
+    looks = Looks.read(said)
+    assert set(looks.sets) <= set(model.elements) and set(looks.movers) <= set(model.moving.values())
+    assert looks.plain() == {"sets": said.get("sets", {}), "movers": said.get("movers", {})}, "a word that no view knows"
+    for key, look in looks.sets.items():
+        for lengths in (look.width_m, look.height_m):
+            assert isinstance(lengths, float | int) or len(lengths) == len(model.elements[key])
+        for port in filter(None, (look.lights, look.depth)):
+            assert model.ports[port].at == key
+    for mover in looks.movers.values():
+        assert not mover.along or len(max(model.elements[mover.along].shapes, key=len)) > 1

@@ -7,9 +7,9 @@ import pytest
 
 from models.crowd import Crowd, network
 from models.crowd.synth import synth
-from twin.base import Base, Building, Laid, Street
+from twin.base import Base, Building, Laid, Place, Street
 from twin.errors import InputError
-from twin.model import Place, Setup
+from twin.model import Setup
 from twin.ports import ElementSet
 
 

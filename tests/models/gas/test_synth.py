@@ -13,9 +13,9 @@ import pytest
 
 from models.gas import Gas, network
 from models.gas.synth import PEAK_FACTOR, synth
-from twin.base import Base, Building, Coupling, Laid, Street
+from twin.base import Base, Building, Coupling, Laid, Place, Street
 from twin.errors import InputError
-from twin.model import Place, Setup
+from twin.model import Setup
 
 N, STEP_M = 5, 300.0
 

@@ -12,9 +12,8 @@ import pandapower
 import pytest
 
 from models.grid.synth import synth
-from twin.base import Base, Building, Coupling, Laid, Need, Street
+from twin.base import Base, Building, Coupling, Laid, Need, Place, Street
 from twin.errors import InputError
-from twin.model import Place
 from twin.ports import ElementSet
 
 N = 9
