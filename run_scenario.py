@@ -1,4 +1,4 @@
-"""Rehearse a scenario: `python run_scenario.py configs/scenarios/first_look.yaml`.
+"""Rehearse a scenario, report it and make its replay: `python run_scenario.py configs/scenarios/first_look.yaml`.
 
 Without the project's packages it first makes an environment in `.venv` and installs them, pinned.
 """
@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NEEDED = ("simpy", "pydantic", "typer", "zarr", "libsumo", "pandapower", "pandapipes", "epanet", "mesa", "numba")
+NEEDED = ("simpy", "pydantic", "typer", "zarr", "libsumo", "pandapower", "pandapipes", "epanet", "mesa", "numba", "pyvista", "jinja2")
 
 
 def ensure_environment(*extras: str, needed: tuple[str, ...] = NEEDED) -> None:
@@ -38,4 +38,4 @@ if __name__ == "__main__":
     ensure_environment()
     from twin.cli import main
 
-    main(["run", *(sys.argv[1:] or [str(HERE / "configs" / "scenarios" / "first_look.yaml")])])
+    main(["run", "--pages", *(sys.argv[1:] or [str(HERE / "configs" / "scenarios" / "first_look.yaml")])])

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,6 +68,7 @@ def run(
     watchdog: Annotated[
         float, typer.Option(min=1.0, max=86400.0, help="seconds of wall time a model in a process may take for one step")
     ] = 120.0,
+    pages: Annotated[bool, typer.Option("--pages", help="write the pages about the run into its folder: report.html, replay.html")] = False,
 ) -> None:
     """Run a scenario: a progress bar, then a table of what happened and the run folder's path."""
     if hosts not in ("", "inline", "process"):
@@ -88,6 +90,10 @@ def run(
         raise typer.Exit(130) from None
     result = simulation.result()
     report.show(result)
+    for found in registered("twin.pages") if pages else ():
+        path = result.path / f"{found.name}.html"
+        found.load()(result, path)
+        typer.echo(f"{found.name}: {path}")
     if strict and result.status == "degraded":
         raise typer.Exit(3)
 
@@ -218,12 +224,18 @@ def city_build(pack: Annotated[Path, typer.Argument(metavar="PACK", help="the pa
     pages.show_build(report, pack)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; every error of ours is one line per problem and its own exit code."""
+@cache
+def whole() -> typer.Typer:
+    """Return the command line with the commands that other packages add."""
     for found in registered("twin.commands"):
         found.load()(app)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; every error of ours is one line per problem and its own exit code."""
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = whole()(args=arguments, standalone_mode=False)
     except TwinError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

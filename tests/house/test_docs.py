@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 import twin
 from twin import build, figures, kpi, reference, scenario
 from twin.city import Manifest
-from twin.cli import app
+from twin.cli import whole
 from twin.host import model_class
 from twin.ports import In, Out
 
@@ -27,7 +27,7 @@ FIRST_LOOK = ROOT / "configs" / "scenarios" / "first_look.yaml"
 HEXI = ROOT / "configs" / "cities" / "hexi"
 MADE_BY_THE_READER = ("runs/", "borrowed/", "bologna_acosta/", "L-TOWN.inp")
 """Paths of commands that need not exist in the checkout."""
-FOR_THE_READER_TO_FILL = {"FILE", "RUN", "RUN_OR_CITY", "PACK", "CITY"}
+FOR_THE_READER_TO_FILL = {"FILE", "RUN", "RUN_A", "RUN_B", "RUN_OR_CITY", "PACK", "CITY"}
 
 
 class Block(NamedTuple):
@@ -87,7 +87,7 @@ def exists(where: str, path: str) -> bool:
 
 def check_twin(where: str, words: list[str]) -> None:
     """Parse a line of ours as the command line does, without doing it; check what it names."""
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(whole())
     while hasattr(command, "commands") and words:
         assert words[0] in command.commands, f"{where}: no command '{words[0]}'"
         command, words = command.commands[words[0]], words[1:]

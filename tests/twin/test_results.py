@@ -226,3 +226,9 @@ def test_the_digest_is_the_same_in_another_folder_and_under_another_hash_seed(co
             env={"PYTHONHASHSEED": seed, "TZ": zone},
         )
         assert child.stdout.strip() == open_run(copy).digest
+
+
+def test_a_port_is_found_with_its_unit_left_off(run):
+    assert run.port("water.pressure")[1].name == "pressure_m"
+    with pytest.raises(InputError, match="did you mean"):
+        run.port("water.pressur")
