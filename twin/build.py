@@ -65,7 +65,8 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
         try:
             models[name] = _model(scenario, city, name, stanza, start, scratch or Path("scratch"))
         except InputError as error:
-            problems += error.problems
+            place = scenario.place(("models", name))
+            problems += [one if one.file else Problem(f"models.{name}: {one.what}", *place) for one in error.problems]
     if problems:
         raise InputError(dict.fromkeys(problems))
     matcher = _match(scenario, city, models, problems)
@@ -75,6 +76,7 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
         if found.name in scenario.drivers:
             drivers.append(found.load().read(scenario.drivers[found.name], context))
     kpis = _kpis(scenario, models, problems)
+    _check_objectives(scenario, problems)
     problems += context.problems
     if problems:
         raise InputError(sorted(problems, key=lambda problem: (problem.file, problem.line)))
@@ -167,6 +169,13 @@ def _kpis(scenario: Scenario, models: Mapping[str, Model], problems: list[Proble
         said = what if what.startswith("kpis") else f"{'.'.join(('kpis', *path[:1]))}: {what}"
         problems.append(Problem(said, *scenario.place(("kpis", *path))))
     return found
+
+
+def _check_objectives(scenario: Scenario, problems: list[Problem]) -> None:
+    for name, objective in scenario.objectives.items():
+        for wrong in (one for one in objective.kpis if one not in scenario.kpis):
+            where = scenario.place(("objectives", name, "kpis"))
+            problems.append(Problem(f"objectives.{name}: {nearest(wrong, scenario.kpis, what='KPI')}", *where))
 
 
 def join(plan: Plan, *, watchdog_s: float = 120.0, hosts: str = "") -> Wiring:

@@ -67,6 +67,13 @@ class Coupling(Frozen):
     off: bool = Field(False, description="cut every link of this kind")
 
 
+class Objective(Frozen):
+    """What a rehearsal should achieve, and the KPIs of the same file that show whether it did."""
+
+    text: str = Field(min_length=1, max_length=500, description="one sentence for people")
+    kpis: tuple[str, ...] = Field(min_length=1, description="names of KPIs under `kpis:`")
+
+
 def _coupling(value: object) -> object:
     if value == "off":
         return {"off": True}
@@ -108,6 +115,7 @@ class Scenario(Frozen):
     models: dict[str, Annotated[Stanza, BeforeValidator(_stanza)]] = Field(min_length=1)
     couplings: dict[str, Annotated[Coupling, BeforeValidator(_coupling)]] = {}
     kpis: dict[str, dict[str, Any]] = {}
+    objectives: dict[str, Objective] = Field({}, description="what it should achieve, each shown by KPIs")
     cameras: tuple[Camera, ...] = ()
     drivers: dict[str, Any] = Field({}, description="the sections of drivers (timeline, ...) by their name")
 

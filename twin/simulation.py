@@ -169,6 +169,7 @@ class Simulation:
             "timezone": plan.city.manifest.timezone,
             "crs": plan.city.manifest.crs,
             "seed": self.scenario.seed,
+            "objectives": [{"name": name, **one.model_dump()} for name, one in self.scenario.objectives.items()],
             "versions": {name: _version(name) for name in (*KERNEL, *engines)} | {"python": platform.python_version()},
             "hosts": {name: self._hosts or plan.stanzas[name].host or type(model).host for name, model in plan.models.items()},
         }
