@@ -6,7 +6,6 @@ import asyncio
 import base64
 import contextlib
 import errno
-import os
 import signal
 import socket
 import sys
@@ -14,14 +13,13 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from twin.errors import InputError, TwinError
 from twin.results import Run
+from viz.console import build
 from viz.curve import Curve
 from viz.guard import LOCAL, Guard
-from viz.console import build
 from viz.player import Player
 
 EXTRA = ("trame_pyvista", "trame_vtk", "trame_vuetify")
