@@ -11,6 +11,7 @@ from twin.results import MoverLook, Run
 from viz.content import Movers
 from viz.index import Writer
 from viz.pack import Chunk
+from viz.paths import Legs, Paths
 
 QUANTUM_M = 0.1
 CHUNK_S, CHUNK_STEPS = 120, 5
@@ -84,12 +85,13 @@ class Things:
 def write_movers(writer: Writer, movers: Movers, watch: Callable[[float], None]) -> dict[str, Any]:
     """Write the keyframes of a model's moving things, a stretch of time at a time; return what the index says of them."""
     run, things, chunks = writer.run, Things(list(dict.fromkeys(movers.kinds.values()))), []
+    paths = Paths(run, movers.model, writer.origin_m)
     for from_s, to_s in stretches(run):
         records = _read(run, movers.model, things, from_s, to_s, writer.origin_m)
         if len(records.thing):
             looks = [movers.looks.get(label, MoverLook()) for label in things.labels]
             chunk = writer.chunk("move")
-            _put(chunk, from_s, records, keyframes(records, from_s, looks))
+            _put(chunk, from_s, records, keyframes(records, from_s, looks, paths))
             writer.packer.add(chunk)
             chunks.append({"from_s": from_s, "to_s": to_s, **chunk.arrays})
         watch(to_s - from_s)
@@ -145,11 +147,11 @@ def _without_last_singles(records: Records, to_s: int) -> Records:
     return Records(*held, np.concatenate([[0], np.cumsum(rows[~gone])]))
 
 
-def keyframes(records: Records, from_s: int, looks: list[MoverLook]) -> Moments:
+def keyframes(records: Records, from_s: int, looks: list[MoverLook], paths: Paths) -> Moments:
     """Choose the moments of each presence that tell its motion within tolerance."""
     from viz.motion import thinned
 
-    dense = _dense(records, from_s)
+    dense = _dense(records, from_s, looks, paths)
     kept_to_lines = np.array([bool(look.along) for look in looks])[records.kind[records.row[:-1]]]
     quanta = np.rint(dense.xy / QUANTUM_M)
     along = np.where(kept_to_lines, ALONG_M, NEAR_M) / QUANTUM_M
@@ -159,22 +161,21 @@ def keyframes(records: Records, from_s: int, looks: list[MoverLook]) -> Moments:
     return Moments(start, dense.tenths[keep], quanta[keep] * QUANTUM_M)
 
 
-def _dense(records: Records, from_s: int) -> Moments:
+def _dense(records: Records, from_s: int, looks: list[MoverLook], paths: Paths) -> Moments:
     """Return each presence's recorded moments and those between them."""
     from viz.motion import timed
 
     tenths = (records.t_s - from_s) * 10
-    starts = np.ones(len(tenths), bool)
-    starts[records.row[1:-1] - 1] = False
-    starts[-1] = False
-    legs = np.flatnonzero(starts)
-    ends = np.column_stack([records.xy[legs], records.xy[legs + 1]])
-    speeds = np.column_stack([records.speed_m_per_s[legs], records.speed_m_per_s[legs + 1]])
-    when = np.column_stack([tenths[legs], tenths[legs + 1]])
-    between, t, xy = timed(ends, when, speeds, np.zeros(len(legs) + 1, np.int64), np.empty((0, 2)))
+    goes_on = np.ones(len(tenths), bool)
+    goes_on[records.row[1:] - 1] = False
+    first = np.flatnonzero(goes_on)
+    legs = Legs(
+        *(np.stack([column[first], column[first + 1]], axis=1) for column in (records.xy, records.angle_deg, records.speed_m_per_s, tenths))
+    )
+    between, t, xy = timed(legs.ends, legs.tenths, legs.speed_m_per_s, *paths.corners(legs, records.kind[first], looks))
     count = np.zeros(len(tenths), np.int64)
-    count[legs] = np.diff(between)
-    place = np.arange(len(tenths)) + np.concatenate([[0], np.cumsum(count)[:-1]])
+    count[first] = np.diff(between)
+    place = np.arange(len(tenths)) + np.cumsum(count) - count
     total = len(tenths) + len(t)
     recorded = np.zeros(total, bool)
     recorded[place] = True
