@@ -1,0 +1,141 @@
+"""Where the sun stands, and what a city looks like under it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from twin.errors import InputError, nearest
+from twin.results import Run
+from viz import content
+
+LOOKS = ("auto", "day", "night")
+DUSK_DEG = -6.0
+"""Civil twilight: below it lamps are needed, and the look is the night's."""
+
+NOON = (215.0, 48.0)
+"""Azimuth and altitude of the sun of the look 'day': from the south-west, so that walls facing the reader are lit."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours (red, green, blue; 0 to 255) of everything that is not coloured by a value."""
+
+    zenith: tuple[float, float, float]
+    haze: tuple[float, float, float]
+    ground: tuple[float, float, float]
+    water: tuple[float, float, float]
+    green: tuple[float, float, float]
+    paved: tuple[float, float, float]
+    street: tuple[float, float, float]
+    wall: tuple[float, float, float]
+    roof: tuple[float, float, float]
+    venue: tuple[float, float, float]
+    ink: tuple[float, float, float]
+    sun: tuple[float, float, float]
+    fill: tuple[float, float, float]
+
+
+DAY = Palette(
+    zenith=(104, 154, 208),
+    haze=(214, 226, 236),
+    ground=(206, 208, 199),
+    water=(112, 156, 184),
+    green=(150, 178, 128),
+    paved=(222, 217, 206),
+    street=(236, 236, 232),
+    wall=(226, 222, 214),
+    roof=(238, 235, 229),
+    venue=(248, 246, 242),
+    ink=(24, 30, 38),
+    sun=(255, 246, 228),
+    fill=(150, 165, 190),
+)
+NIGHT = Palette(
+    zenith=(5, 9, 22),
+    haze=(30, 38, 62),
+    ground=(14, 19, 29),
+    water=(10, 25, 44),
+    green=(13, 27, 25),
+    paved=(28, 33, 44),
+    street=(38, 42, 52),
+    wall=(92, 102, 126),
+    roof=(60, 69, 90),
+    venue=(126, 138, 166),
+    ink=(232, 238, 248),
+    sun=(120, 140, 190),
+    fill=(120, 135, 175),
+)
+
+
+@dataclass(frozen=True)
+class Light:
+    """The light of a moment. `day`: 1 by day, 0 by night, between in twilight; `colours`: the palette between the two."""
+
+    day: float
+    azimuth_deg: float
+    altitude_deg: float
+    colours: Palette
+
+
+def light_at(run: Run, second: int, look: str) -> Light:
+    """Return the light of a look at a second of a run; InputError for an unknown look."""
+    if look not in LOOKS:
+        raise InputError(nearest(look, LOOKS, what="look"))
+    if look == "auto":
+        azimuth, altitude = sun(run, second)
+        day = float(np.clip((altitude - DUSK_DEG) / -DUSK_DEG, 0.0, 1.0))
+        day = round(day * 16) / 16
+    else:
+        (azimuth, altitude), day = NOON, float(look == "day")
+    mixed = {
+        one.name: tuple(day * d + (1 - day) * n for d, n in zip(getattr(DAY, one.name), getattr(NIGHT, one.name), strict=True))
+        for one in fields(Palette)
+    }
+    if day < 0.5:
+        azimuth, altitude = NOON
+    return Light(day, azimuth, max(altitude, 12.0), Palette(**mixed))
+
+
+def sun(run: Run, second: int) -> tuple[float, float]:
+    """Return the sun's azimuth (from north, clockwise) and altitude in degrees, to about a degree.
+
+    Declination and equation of time by the low-precision formulae of the Astronomical Almanac. A city whose place
+    on Earth cannot be told from its pack is taken to lie at 30 degrees north, at the middle of its time zone.
+    """
+    now = run.start + timedelta(seconds=second)
+    offset_h = (now.utcoffset() or timedelta(0)).total_seconds() / 3600
+    lon_deg, lat_deg = where(run) or (15.0 * offset_h, 30.0)
+    hour = now.hour + now.minute / 60 + now.second / 3600 - offset_h
+    days = (now.replace(tzinfo=None) - datetime(2000, 1, 1, 12)).total_seconds() / 86400 - offset_h / 24
+    anomaly = np.radians(357.529 + 0.98560028 * days)
+    mean = 280.459 + 0.98564736 * days
+    longitude = np.radians(mean + 1.915 * np.sin(anomaly) + 0.020 * np.sin(2 * anomaly))
+    tilt = np.radians(23.439)
+    declination = np.arcsin(np.sin(tilt) * np.sin(longitude))
+    ascension = np.degrees(np.arctan2(np.cos(tilt) * np.sin(longitude), np.cos(longitude)))
+    equation_deg = (mean - ascension + 180) % 360 - 180
+    angle = np.radians(15 * (hour - 12) + lon_deg + equation_deg)
+    lat = np.radians(lat_deg)
+    altitude = np.arcsin(np.sin(lat) * np.sin(declination) + np.cos(lat) * np.cos(declination) * np.cos(angle))
+    azimuth = np.arctan2(-np.sin(angle), np.tan(declination) * np.cos(lat) - np.sin(lat) * np.cos(angle))
+    return float(np.degrees(azimuth) % 360), float(np.degrees(altitude))
+
+
+def where(run: Run) -> tuple[float, float] | None:
+    """Return longitude and latitude of the city's middle; None when its pack does not lie where its CRS is meant for."""
+    import pyproj
+    from pyproj.exceptions import ProjError
+
+    x0, y0, x1, y1 = content.bounds_m(run)
+    east, north = run.city.origin_m
+    try:
+        crs = pyproj.CRS.from_user_input(run.city.crs)
+        lon, lat = pyproj.Transformer.from_crs(crs, 4326, always_xy=True).transform(east + (x0 + x1) / 2, north + (y0 + y1) / 2)
+    except ProjError:
+        return None
+    area = crs.area_of_use
+    inside = area is not None and area.west - 3 <= lon <= area.east + 3 and area.south - 3 <= lat <= area.north + 3
+    return (float(lon), float(lat)) if inside else None
