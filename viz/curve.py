@@ -9,6 +9,7 @@ import numpy as np
 
 from twin.errors import InputError, nearest
 from twin.results import PortSheet, Run
+from viz.fonts import lettering
 
 MOST = 6
 """More ports than this are left to `viz.plot`."""
@@ -37,7 +38,8 @@ class Curve:
         self.ports = [port for port in sheet.recorded.values() if port.at == name]
         fields = run.fields[model]
         self.values = [fields[port.name].isel({name: index}).values for port in self.ports]
-        self.image = self._draw()
+        with lettering():
+            self.image = self._draw()
 
     def said(self, second: float) -> list[tuple[str, str]]:
         """Return (label, value with its unit) of every port at a second."""

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import errno
+import logging
 import signal
 import socket
 import sys
@@ -81,6 +82,27 @@ def _protect(guard: Guard, bound: Any) -> None:
     bound.app.router.add_post("/paraview/", where)
 
 
+def _say(error: BaseException) -> None:
+    """Print what went wrong in one line; a reader who closed the page is no error."""
+    if not isinstance(error, ConnectionError):
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+
+
+def _keep_quiet(loop: asyncio.AbstractEventLoop) -> None:
+    """Let nobody print a traceback when a reader closes the page while a picture is on its way."""
+
+    def gone(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], ConnectionError))
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not isinstance(context.get("exception"), ConnectionError):
+            loop.default_exception_handler(context)
+
+    logging.getLogger("aiohttp.server").addFilter(gone)
+    logging.getLogger("wslink").setLevel(logging.CRITICAL)  # it hands every exception to `_say` as well
+    loop.set_exception_handler(handle)
+
+
 class Served:
     """One run behind one page: the scene, the player, and what the page knows."""
 
@@ -122,6 +144,8 @@ class Served:
             for one in (signal.SIGINT, signal.SIGTERM):
                 with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
                     loop.add_signal_handler(one, task.cancel)
+        _keep_quiet(loop)
+        self.server.controller.on_exception.add(_say)
         playing = asyncio.create_task(self._play())
         try:
             await self.server.start(host=host, port=port, timeout=0, thread=True, exec_mode="coroutine", backend="aiohttp", **quiet)

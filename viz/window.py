@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,21 @@ import numpy as np
 from twin.errors import InputError, TwinError
 from twin.results import Run
 from viz.curve import Curve
+from viz.fonts import cjk_font
 from viz.player import Mark, Player
 
 SIZE_PX = (1440, 860)
-LINE_FROM, LINE_TO, LINE_UP = 0.2, 0.975, 0.075
-"""Where the timeline lies, as parts of the window."""
+LINE_FROM, LINE_TO, LINE_UP = 0.25, 0.76, 0.058
+"""Where the timeline lies, as parts of the window: between the legend and the scale bar."""
 MOST_NAMED = 12
 """More marks than this are drawn without their words."""
 TICK_MS = 50
+EDGE_PX, BELOW_CLOCK_PX, ROW_PX, BUTTON_PX = 18, 150, 24, 16
+STATUS_UP, CITY_UP = 0.16, 0.19
+"""Heights of the line that says what goes on, and of where the city begins to take clicks."""
 STILL_PX = 4
 """A mouse that moved less between press and release has clicked."""
-INK, ACCENT, MARKED = "#f2f4f7", "#5aa9ff", "#ffb454"
+INK, ACCENT, MARKED, SHADE = "#f2f4f7", "#5aa9ff", "#ffb454", "#0e131e"
 HELP = "space: play or pause    left, right: one sample    + -: speed    c, 1-9: camera    click: an element's curve    q: close"
 KEYS = {"space": "play", "Right": "on", "Left": "back", "plus": "faster", "equal": "faster", "minus": "slower", "c": "camera"}
 
@@ -49,16 +54,19 @@ class Window:
     """Widgets round a scene: each does one thing to the player, then the picture is drawn anew."""
 
     def __init__(self, scene: Any, player: Player) -> None:
+        from matplotlib import get_data_path
+
         self.scene, self.player, self.plotter = scene, player, scene.plotter
         self.curve: Curve | None = None
         self.overlay = Overlay(self.plotter)
         self.pressed = (0, 0)
         self.ticked = time.monotonic()
         self.said = ""
+        self.placed, self.font = (0, 0), str(cjk_font() or Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))
         self.slider = self._timeline()
         self._marks(player.marks)
-        self._layers()
-        self.plotter.add_text(HELP, position=(LINE_FROM, 0.008), viewport=True, font_size=7, color=INK, name="window_help")
+        self.buttons = self._layers()
+        self._write(HELP, (LINE_FROM, 0.012), 7, "help")
         self._listen()
         self.draw()
 
@@ -95,7 +103,7 @@ class Window:
         import vtk
 
         across = [LINE_FROM + (LINE_TO - LINE_FROM) * mark.second / max(1, self.player.last_s) for mark in marks]
-        ends = np.array([[(x, LINE_UP + 0.012, 0.0), (x, LINE_UP + 0.04, 0.0)] for x in across]).reshape(-1, 3)
+        ends = np.array([[(x, LINE_UP + 0.01, 0.0), (x, LINE_UP + 0.03, 0.0)] for x in across]).reshape(-1, 3)
         strokes = pv.line_segments_from_points(ends)
         place = vtk.vtkCoordinate()
         place.SetCoordinateSystemToNormalizedViewport()
@@ -110,25 +118,42 @@ class Window:
         if len(marks) > MOST_NAMED:
             return
         for i, (x, mark) in enumerate(zip(across, marks, strict=True)):
-            up = LINE_UP + 0.044 + 0.02 * (i % 3)
+            up = LINE_UP + 0.034 + 0.021 * (i % 3)
             words = f"{self.player.run.clock(mark.second)[:5]} {mark.label}"
-            self.plotter.add_text(words, position=(min(x, 0.88), up), viewport=True, font_size=6, color=MARKED, name=f"window_mark_{i}")
+            self._write(words, (x, up), 7, f"mark_{i}", colour=MARKED)
 
-    def _layers(self) -> None:
-        """Put a button with a name for each layer into the lower left corner."""
-        for row, (name, on) in enumerate(reversed(self.player.layers.items())):
-            up = 16 + 24 * row
+    def _layers(self) -> list[Any]:
+        """Put a button for each layer under the clock; return them."""
+        return [
             self.plotter.add_checkbox_button_widget(
                 lambda on, name=name: self.on_layer(name, on),
                 value=on,
-                position=(14, up),
-                size=16,
+                size=BUTTON_PX,
                 border_size=2,
                 color_on=ACCENT,
                 color_off="#3a4250",
                 background_color=INK,
             )
-            self.plotter.add_text(name, position=(40, up - 3), font_size=8, color=INK, shadow=True, name=f"window_layer_{name}")
+            for name, on in self.player.layers.items()
+        ]
+
+    def _place(self) -> None:
+        """Put what lies at a distance from the window's upper edge where that edge now is."""
+        size = tuple(self.plotter.window_size)
+        if size == self.placed:
+            return
+        self.placed = size
+        for row, (name, button) in enumerate(zip(self.player.layers, self.buttons, strict=True)):
+            up = size[1] - BELOW_CLOCK_PX - ROW_PX * row
+            button.GetRepresentation().PlaceWidget([EDGE_PX, EDGE_PX + BUTTON_PX, up, up + BUTTON_PX, 0.0, 0.0])
+            self._write(name, ((EDGE_PX + BUTTON_PX + 8) / size[0], (up - 2) / size[1]), 8, f"layer_{name}")
+
+    def _write(self, words: str, at: tuple[float, float], size: int, name: str, *, colour: str = INK) -> None:
+        """Write words at a part of the window, in place of what stood there under this name."""
+        text = self.plotter.add_text(
+            words, position=at, viewport=True, font_size=size, color=colour, name=f"window_{name}", font_file=self.font, render=False
+        )
+        text.prop.background_color, text.prop.background_opacity = SHADE, 0.6
 
     def _listen(self) -> None:
         iren = self.plotter.iren
@@ -182,7 +207,7 @@ class Window:
 
     def on_release(self, x: int, y: int) -> None:
         """Pick what lies there, unless the mouse was dragged."""
-        if abs(x - self.pressed[0]) + abs(y - self.pressed[1]) <= STILL_PX and y > LINE_UP * 2 * self.plotter.window_size[1]:
+        if abs(x - self.pressed[0]) + abs(y - self.pressed[1]) <= STILL_PX and y > CITY_UP * self.plotter.window_size[1]:
             self.pick(self.scene.pick(point_m(self.plotter, x, y)))
 
     def pick(self, picked: tuple[str, str, str] | None) -> None:
@@ -210,12 +235,11 @@ class Window:
             self.scene.at(int(player.second))
         except TwinError as error:
             player.playing, self.said = False, str(error)
+        self._place()
         self.slider.GetSliderRepresentation().SetValue(player.second)
         if self.curve is not None:
             self.overlay.show(self.curve.at(player.second))
-        self.plotter.add_text(
-            self.status(), position=(LINE_FROM, 0.034), viewport=True, font_size=9, color=INK, name="window_status", render=False
-        )
+        self._write(self.status(), (LINE_FROM, STATUS_UP), 9, "status")
         self.plotter.render()
 
     def status(self) -> str:
