@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,25 +27,22 @@ def cjk_font() -> Path | None:
 
 
 @contextmanager
-def chinese() -> Iterator[None]:
-    """Let matplotlib fall back to the Chinese font within the block; the user's rcParams are as before after it.
+def lettering() -> Iterator[None]:
+    """Let matplotlib show Chinese and take every text literally within the block; the rcParams are as before after it.
 
-    Text keeps the families it was made with, so a figure made inside shows Chinese whenever it is drawn.
+    Text keeps what it was made with, so a figure made inside may be drawn later. Where no Chinese font is installed, there is none.
     """
     import matplotlib
     from matplotlib import font_manager
 
-    file = cjk_font()
-    if file is None:
-        yield
-        return
-    manager = font_manager.fontManager
-    name = next((font.name for font in manager.ttflist if font.fname == str(file)), "")
-    if not name:
-        manager.addfont(file)
-        name = manager.ttflist[-1].name
-    own = [family for family in matplotlib.rcParams["font.family"] if family != name]
-    with matplotlib.rc_context({"font.family": [*own, name]}):
+    file, manager = cjk_font(), font_manager.fontManager
+    families = list(matplotlib.rcParams["font.family"])
+    if file is not None:
+        if not any(font.fname == str(file) for font in manager.ttflist):
+            manager.addfont(file)
+            manager.ttflist.append(replace(manager.ttflist[-1], weight=700))  # bold text: it has one weight
+        families += [font.name for font in manager.ttflist if font.fname == str(file) and font.name not in families][:1]
+    with matplotlib.rc_context({"font.family": families, "text.parse_math": False}):
         yield
 
 

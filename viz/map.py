@@ -10,6 +10,7 @@ import numpy as np
 
 from twin.errors import InputError
 from twin.results import Run
+from viz import content, fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ class Style:
     dpi: int = 150
     paper: str = "#fbfaf7"
     ground: str = "#dcdad5"
+    building: str = "#ecebe6"
     ink: str = "#22262b"
     stopped: str = "#14161a"
     movers: tuple[str, ...] = ("#1f77b4", "#e0620d", "#6a3d9a", "#00876c", "#b5179e", "#7a5c3e")
@@ -51,7 +53,7 @@ class Layer:
     @property
     def form(self) -> str:
         """What its elements are: point, line or area."""
-        return _form(self.shapes, self.closed)
+        return content.geometry(self.shapes, closed=self.closed)
 
 
 def draw(
@@ -73,22 +75,17 @@ def draw(
     style = style or Style()
     moment = run.at(when)
     layers = [_layer(run, name, moment) for name in ports or _default_ports(run)]
-    figure, axes = _paper(style)
-    base = max((layer.shapes for layer in layers if layer.form == "line"), key=len, default=None)
-    _ground(axes, base if base is not None else _largest_net(run), style)
-    for layer in sorted(layers, key=lambda one: ("area", "line", "point").index(one.form)):
-        _paint(figure, axes, layer, style)
-    _people(axes, run, run.models if tracks is None else tracks, moment, style)
-    _stopped(axes, run, moment, style)
-    _frame(axes, window)
-    _furniture(axes, run, moment, title, style)
+    with fonts.lettering():
+        figure, axes = paper(style)
+        ground(axes, run, style)
+        for layer in sorted(layers, key=lambda one: ("area", "line", "point").index(one.form)):
+            paint(figure, axes, layer, style)
+        _people(axes, run, run.models if tracks is None else tracks, moment, style)
+        _stopped(axes, run, moment, style)
+        frame(axes, window)
+        name_places(axes, run, style)
+        furniture(axes, run, moment, title, style)
     return figure
-
-
-def _form(shapes: Sequence[np.ndarray], closed: bool) -> str:
-    if closed:
-        return "area"
-    return "line" if max(len(shape) for shape in shapes) > 1 else "point"
 
 
 def _layer(run: Run, name: str, moment: np.datetime64) -> Layer:
@@ -97,7 +94,7 @@ def _layer(run: Run, name: str, moment: np.datetime64) -> Layer:
     if not elements.shapes:
         raise InputError(f"{name}: the element set '{port.at}' has no shapes to draw")
     field = run.fields[sheet.name][port.name]
-    span = port.range or (float(field.min()), float(field.max()))
+    span = content.span(run, sheet, port)
     values = field.sel(time=moment).values.astype(float)
     return Layer(name, port.label or port.name, port.unit, port.cmap, span, elements.shapes, elements.closed, values)
 
@@ -109,20 +106,22 @@ def _default_ports(run: Run) -> list[str]:
         sheet = run.static[model]
         for name, port in sheet.recorded.items():
             elements = sheet.elements[port.at]
-            if port.cmap and elements.shapes and port.dtype != "bool" and _form(elements.shapes, elements.closed) not in chosen:
-                chosen[_form(elements.shapes, elements.closed)] = f"{model}.{name}"
+            if not (port.cmap and elements.shapes) or port.dtype == "bool":
+                continue
+            form = content.geometry(elements.shapes, closed=elements.closed)
+            if form not in chosen:
+                chosen[form] = f"{model}.{name}"
                 break
     return list(chosen.values())
 
 
 def _largest_net(run: Run) -> Sequence[np.ndarray]:
-    nets = [
-        one for model in run.models for one in run.static[model].elements.values() if one.shapes and _form(one.shapes, one.closed) == "line"
-    ]
-    return max((one.shapes for one in nets), key=len, default=())
+    nets = [part.shapes for model in run.models for part in content.parts(run, model) if not part.closed]
+    return max((net for net in nets if content.geometry(net, closed=False) == "line"), key=len, default=())
 
 
-def _paper(style: Style) -> tuple[Figure, Axes]:
+def paper(style: Style) -> tuple[Figure, Axes]:
+    """Return an empty figure for a map, in the style's colours, and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -135,13 +134,40 @@ def _paper(style: Style) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _ground(axes: Axes, shapes: Sequence[np.ndarray], style: Style) -> None:
-    from matplotlib.collections import LineCollection
+def ground(axes: Axes, run: Run, style: Style) -> None:
+    """Draw the city itself in pale colours: buildings and streets, or the largest network where the run kept neither."""
+    from matplotlib.collections import LineCollection, PolyCollection
 
-    axes.add_collection(LineCollection(list(shapes), colors=style.ground, linewidths=style.line_width + 1.2, capstyle="round", zorder=1))
+    streets = [street.shape for street in run.city.streets] or list(_largest_net(run))
+    if run.city.buildings:
+        buildings = [building.shape for building in run.city.buildings]
+        axes.add_collection(PolyCollection(buildings, facecolors=style.building, edgecolors="none", zorder=0.5))
+    axes.add_collection(LineCollection(streets, colors=style.ground, linewidths=style.line_width + 1.2, capstyle="round", zorder=1))
 
 
-def _paint(figure: Figure, axes: Axes, layer: Layer, style: Style) -> None:
+def name_places(axes: Axes, run: Run, style: Style, *, most: int = 14) -> None:
+    """Write the names of places in view, the pack's first ones first, each where no other name stands."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    metres_a_point = max((right - left) / style.size_inch[0], (high - low) / style.size_inch[1]) / 72 * 1.25
+    taken: list[tuple[float, float, float, float]] = []
+    for place in run.city.places:
+        text = " ".join(dict.fromkeys(str(place.name[tongue]) for tongue in ("en", "zh") if place.name.get(tongue)))
+        x, y = place.shape.mean(axis=0)
+        if not text or not (left < x < right and low < y < high) or len(taken) == most:
+            continue
+        width = 7.5 * sum(1.0 if letter >= fonts.FIRST_CJK else 0.6 for letter in text) + 10
+        box = (x, y, x + width * metres_a_point, y + 15 * metres_a_point)
+        if any(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in taken):
+            continue
+        taken.append(box)
+        halo = {"boxstyle": "round,pad=0.15", "facecolor": style.paper, "edgecolor": "none", "alpha": 0.75}
+        axes.scatter([x], [y], s=7, color=style.ink, zorder=8)
+        axes.annotate(text, (x, y), (4, 2), textcoords="offset points", fontsize=6.5, color=style.ink, zorder=8, bbox=halo, clip_on=True)
+
+
+def paint(figure: Figure, axes: Axes, layer: Layer, style: Style) -> None:
+    """Draw the elements of a layer in the colours of their values, with a scale beside the map."""
+    from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     low, high = layer.span
@@ -154,8 +180,10 @@ def _paint(figure: Figure, axes: Axes, layer: Layer, style: Style) -> None:
         drawn.set_array(layer.values)
         axes.add_collection(drawn)
     unit = "" if layer.unit == "1" else f" [{layer.unit}]"
-    bar = figure.colorbar(drawn, ax=axes, location="right", shrink=0.55, aspect=28, pad=0.01)
-    bar.set_label(f"{_shown(layer.name.split('.')[0])}: {_shown(layer.label)}{unit}", color=style.ink)
+    scale = ScalarMappable(look["norm"], look["cmap"])
+    bar = figure.colorbar(scale, ax=axes, location="right", shrink=0.55, aspect=28, pad=0.02)
+    bar.set_label(f"{layer.name.split('.')[0]}: {layer.label}{unit}", color=style.ink, fontsize=9)
+    bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
 
 
@@ -163,7 +191,9 @@ def _collection(layer: Layer, style: Style, look: dict[str, Any]) -> Any:
     from matplotlib.collections import LineCollection, PolyCollection
 
     if layer.form == "area":
-        return PolyCollection(list(layer.shapes), edgecolors=style.ink, linewidths=0.4, alpha=0.75, zorder=2, **look)
+        low, high = look["norm"].vmin, look["norm"].vmax
+        filled = 0.12 + 0.78 * np.clip(np.nan_to_num((layer.values - low) / (high - low)), 0.0, 1.0)
+        return PolyCollection(list(layer.shapes), edgecolors=style.ink, linewidths=0.3, alpha=filled, zorder=2, **look)
     return LineCollection(list(layer.shapes), linewidths=style.line_width, capstyle="round", zorder=3, **look)
 
 
@@ -183,7 +213,7 @@ def _people(axes: Axes, run: Run, models: Sequence[str], moment: np.datetime64, 
         things = things[things["time"] == things["time"].max()]
         for kind in sorted(things["kind"].unique()):
             some = things[things["kind"] == kind]
-            label = f"{_shown(model)}: {_shown(str(kind))} ({len(some):,})"
+            label = f"{model}: {kind} ({len(some):,})"
             axes.scatter(some["x_m"], some["y_m"], s=style.mover_size, color=next(colours), linewidths=0, zorder=5, label=label)
 
 
@@ -201,8 +231,8 @@ def _stopped(axes: Axes, run: Run, moment: np.datetime64, style: Style) -> None:
             shapes = [elements.shapes[i] for i in np.flatnonzero(field.values[0] & ~field.sel(time=moment).values)]
             if not shapes:
                 continue
-            label = f"{_shown(model)}: {_shown(port.label or name)} - no ({len(shapes):,})"
-            if _form(shapes, closed=False) == "line":
+            label = f"{model}: {port.label or name} - no ({len(shapes):,})"
+            if content.geometry(shapes, closed=False) == "line":
                 axes.add_collection(LineCollection(shapes, colors=style.stopped, linewidths=style.line_width + 0.8, zorder=6, label=label))
             else:
                 xy = np.array([shape[0] for shape in shapes])
@@ -210,18 +240,19 @@ def _stopped(axes: Axes, run: Run, moment: np.datetime64, style: Style) -> None:
                 axes.scatter(*xy.T, linewidths=0.8, zorder=7, label=label, **mark)
 
 
-def _frame(axes: Axes, window: Window | None) -> None:
+def frame(axes: Axes, window: Window | None) -> None:
+    """Show all that is drawn, or the part of the city in `window`."""
     axes.autoscale_view()
     if window is not None:
         axes.set_xlim(window[0], window[2])
         axes.set_ylim(window[1], window[3])
 
 
-def _furniture(axes: Axes, run: Run, moment: np.datetime64, title: str, style: Style) -> None:
+def furniture(axes: Axes, run: Run, moment: np.datetime64, title: str, style: Style) -> None:
     """Add the title with the local clock, scale bar, north arrow and legend."""
     cut = "" if run.status in ("done", "degraded") else f" - {run.status}"
     clock = f"{run.clock(run.second(moment))}   {str(moment)[:10]}   {run.timezone}{cut}"
-    heading = _shown(title or run.manifest.get("title") or run.name.replace("_", " "))
+    heading = title or run.manifest.get("title") or run.name.replace("_", " ")
     axes.set_title(heading, loc="left", color=style.ink, fontsize=13, fontweight="bold", pad=22)
     axes.text(0.0, 1.012, clock, transform=axes.transAxes, color=style.ink, fontsize=10)
     left, right = axes.get_xlim()
@@ -252,18 +283,3 @@ def _round_length(metres: float) -> float:
     """Return the largest of 1, 2, 5 times a power of ten that is no more than `metres`."""
     power = 10.0 ** np.floor(np.log10(max(metres, 1e-6)))
     return float(max(step * power for step in (1, 2, 5) if step * power <= metres * (1 + 1e-9)))
-
-
-def _shown(text: str) -> str:
-    """Return `text` as the fonts at hand can show it: Chinese only where one of them has it."""
-    if text.isascii() or _has_cjk():
-        return text
-    return "".join(letter for letter in text if ord(letter) < 0x2E80).strip() or "(no font for this name)"
-
-
-def _has_cjk() -> bool:
-    from matplotlib import font_manager, rcParams
-
-    families = {font.name for font in font_manager.fontManager.ttflist}
-    wanted = [*rcParams["font.sans-serif"], *rcParams["font.family"]]
-    return any(name in families and any(mark in name for mark in ("CJK", "WenQuanYi", "SimHei", "YaHei", "PingFang")) for name in wanted)

@@ -9,6 +9,7 @@ import numpy as np
 
 from twin.errors import InputError
 from twin.results import Run
+from viz import fonts
 from viz.map import Style
 
 if TYPE_CHECKING:
@@ -41,17 +42,19 @@ def lines(
     if unknown:
         raise InputError(f"{port}: no {said.at} {', '.join(map(repr, unknown))}; known: {', '.join(ids[:8])}")
     field = run.fields[sheet.name][said.name].sel({said.at: list(at) or ids})
-    figure, axes = _canvas(axes, style)
-    _draw(axes, field, said.at, bool(said.dtype == "bool"), style)
-    if actions:
-        _mark(axes, run, style)
-    unit = "" if said.unit == "1" else f" [{said.unit}]"
-    axes.set_ylabel(f"{said.label or said.name}{unit}")
-    axes.set_title(title or f"{run.name.replace('_', ' ')} - {sheet.name}", loc="left", fontweight="bold", pad=26)
+    with fonts.lettering():
+        figure, axes = canvas(axes, style)
+        _draw(axes, field, said.at, bool(said.dtype == "bool"), style)
+        if actions:
+            mark(axes, run, style)
+        unit = "" if said.unit == "1" else f" [{said.unit}]"
+        axes.set_ylabel(f"{said.label or said.name}{unit}")
+        axes.set_title(title or f"{run.name.replace('_', ' ')} - {sheet.name}", loc="left", fontweight="bold", pad=26)
     return figure
 
 
-def _canvas(axes: Axes | None, style: Style) -> tuple[Any, Axes]:
+def canvas(axes: Axes | None, style: Style) -> tuple[Any, Axes]:
+    """Make axes (or those given) ready for curves over local time; return their figure and them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
@@ -85,10 +88,15 @@ def _draw(axes: Axes, field: Any, at: str, is_switch: bool, style: Style) -> Non
     axes.legend(frameon=False, fontsize=8, ncols=2 if len(ids) > 6 else 1)
 
 
-def _mark(axes: Axes, run: Run, style: Style) -> None:
+def mark(axes: Axes, run: Run, style: Style, *, named: bool = True) -> None:
+    """Draw a dotted line at each action and inject of the journal, with its name where it does not stand on another's."""
     rows = run.events
-    for _, row in rows[rows["kind"].isin(["action", "inject"])].iterrows():
+    given = rows[rows["kind"].isin(["action", "inject"])]
+    spaced_s, last_s = run.committed_s / 25, -np.inf
+    for _, row in given.iterrows():
         when = run.time(int(row["t_happened_s"]))
         axes.axvline(np.datetime64(when, "us"), color=style.ink, linewidth=0.8, linestyle=":")
         what = ".".join(filter(None, (row["model"], row["name"]))) + (f" {row['element']}" if row["element"] else "")
-        axes.annotate(what, (when, 1.01), xycoords=("data", "axes fraction"), fontsize=7, rotation=20, color=style.ink)
+        if named and row["t_happened_s"] - last_s >= spaced_s:
+            axes.annotate(what, (when, 1.01), xycoords=("data", "axes fraction"), fontsize=7, rotation=20, color=style.ink)
+            last_s = row["t_happened_s"]

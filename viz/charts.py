@@ -1,0 +1,191 @@
+"""The pictures of a report as PNG: maps of moments, curves of what the KPIs measure, and of what the journal warns of."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twin.errors import TwinError
+from twin.results import Run
+from viz import content, fonts, written
+from viz.map import Style
+from viz.map import draw as draw_map
+from viz.page import Picture
+from viz.plot import canvas, mark
+from viz.story import GIVEN, LOUD, Moment, Row
+from viz.whereabouts import Whereabouts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CURVES = 4
+"""So many elements of one kind get a curve of their own."""
+
+_LEVEL = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
+MAP = Style(size_inch=(9.0, 7.4), dpi=110, paper="#ffffff", mover_size=3.0)
+CLOSE = Style(size_inch=(9.0, 6.4), dpi=110, paper="#ffffff", mover_size=5.0, point_size=26.0, line_width=2.4)
+LINES = Style(paper="#ffffff", ground="#e6e9ec")
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG without the date or the version that made it: the same figure gives the same bytes."""
+    held = io.BytesIO()
+    figure.savefig(held, format="png", metadata={"Software": None})
+    return held.getvalue()
+
+
+def maps(run: Run, moments: Sequence[Moment], found: Sequence[Row], where: Whereabouts) -> list[Picture]:
+    """Draw the whole city at the moment `during` where that is not the same, then where things happened, at each moment."""
+    if not any(part.colour for model in run.models for part in content.parts(run, model)):
+        return []
+    window = affected(run, found, where)
+    pictures = []
+    for one in moments if window is None else [moment for moment in moments if moment.name == "during"]:
+        figure = draw_map(run, one.second, style=MAP, title=f"{one.name.capitalize()}: the whole city")
+        pictures.append(Picture(f"map-{one.name}-whole", png(figure), f"{one.name.capitalize()}, {run.clock(one.second)}: {one.why}."))
+    for one in moments if window is not None else ():
+        figure = draw_map(run, one.second, style=CLOSE, window=window, title=f"{one.name.capitalize()}: where things happened")
+        pictures.append(Picture(f"map-{one.name}", png(figure), f"{one.name.capitalize()}, {run.clock(one.second)}: {one.why}."))
+    return pictures
+
+
+def affected(run: Run, found: Sequence[Row], where: Whereabouts) -> tuple[float, float, float, float] | None:
+    """Return the part of the city that holds the elements of actions and warnings; None when that is most of it, or none."""
+    named = [(row.model, id) for row in found if row.kind in GIVEN or row.severity in LOUD for id in row.elements]
+    middles = where.middles(named)
+    if not len(middles):
+        return None
+    x0, y0, x1, y1 = content.bounds_m(run)
+    (low_x, low_y), (high_x, high_y) = middles.min(axis=0), middles.max(axis=0)
+    side = max(high_x - low_x, (high_y - low_y) * 1.3, 400.0) * 1.25
+    if side > 0.75 * max(x1 - x0, y1 - y0):
+        return None
+    x, y = (low_x + high_x) / 2, (low_y + high_y) / 2
+    return x - side / 2, y - side / 2.6, x + side / 2, y + side / 2.6
+
+
+def kpi_curves(run: Run, rows: Sequence[Mapping[str, Any]]) -> list[Picture]:
+    """Draw what each KPI of a port was made from over time, all on the same clock, with its target or threshold."""
+    declared, drawn, titles = written.measured(run), [], set()
+    for row in rows:
+        said = declared.get(str(row["name"]), {})
+        of = str(said.get("of", ""))
+        try:
+            sheet, port = run.port(of)
+        except TwinError:
+            continue
+        key = (of, str(said.get("across")), str(said.get("at")))
+        if port.dtype != "bool" and key not in titles and not of.startswith("events."):
+            titles.add(key)
+            drawn.append((row, said, sheet, port))
+    if not drawn or len(run.times_s) < 2:
+        return []
+    with fonts.lettering():
+        figure, panels = grid_of(len(drawn))
+        for axes, (row, said, sheet, port) in zip(panels, drawn, strict=False):
+            _kpi_curve(axes, run, row, said, sheet.name, port)
+        mark_all(run, panels[: len(drawn)])
+    return [Picture("curves-kpis", png(figure), "What the KPIs are made from, over local time; dotted lines are actions and injects.")]
+
+
+def grid_of(count: int, *, height_inch: float = 2.15) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` panels in two columns, and their axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = -(-count // 2)
+    figure = Figure(figsize=(9.0, height_inch * rows + 0.15), dpi=110, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = [figure.add_subplot(rows, 2, i + 1) for i in range(count)]
+    for axes in panels:
+        canvas(axes, LINES)
+        axes.tick_params(labelsize=7.5)
+    return figure, panels
+
+
+def mark_all(run: Run, panels: Sequence[Axes]) -> None:
+    """Mark actions and injects in every panel, with their names in the first."""
+    for axes in panels:
+        mark(axes, run, LINES, named=False)
+
+
+def reduced(values: np.ndarray, across: object) -> tuple[np.ndarray, str]:
+    """Return one number a moment of (time, element) values, as the KPI's `across` says, and a word for it."""
+    if values.shape[1] == 1:
+        return values[:, 0], ""
+    how = across if across in ("min", "max", "sum", "mean") else "mean"
+    named = {"min": "lowest", "max": "highest", "sum": "sum", "mean": "mean"}[str(how)]
+    return getattr(np, f"nan{how}")(values, axis=1), named
+
+
+def _kpi_curve(axes: Axes, run: Run, row: Mapping[str, Any], said: Mapping[str, Any], model: str, port: Any) -> None:
+    field = run.fields[model][port.name]
+    at = said.get("at") or ()
+    ids = [at] if isinstance(at, str) else [str(one) for one in at]
+    if ids and set(ids) <= set(field[port.at].values.tolist()):
+        field = field.sel({port.at: ids})
+    values = field.values.astype(float)
+    level, word = reduced(values, said.get("across"))
+    axes.plot(field.time.values, level, color=LINES.movers[0], linewidth=1.5)
+    for text, colour, name in ((said.get("threshold"), "#7a5c3e", "threshold"), (row["target"], "#b42323", "target")):
+        number = _level(text, port.unit, row if name == "target" else None, said)
+        if number is not None:
+            axes.axhline(number, color=colour, linewidth=1.0, linestyle="--")
+            axes.annotate(name, (0.995, number), xycoords=("axes fraction", "data"), fontsize=7, color=colour, ha="right", va="bottom")
+    unit = "" if port.unit == "1" else f" [{port.unit}]"
+    axes.set_ylabel(f"{word} {port.label or port.name}{unit}".strip(), fontsize=7.5)
+    axes.set_title(f"{row['label']}", loc="left", fontsize=8.5, fontweight="bold")
+    low, high = float(np.nanmin(level)), float(np.nanmax(level))
+    if low == high:
+        axes.set_ylim(low - max(abs(low) * 0.1, 0.5), high + max(abs(high) * 0.1, 0.5))
+
+
+def _level(text: object, unit: str, row: Mapping[str, Any] | None, said: Mapping[str, Any]) -> float | None:
+    """Return a level that stands on the port's own axis: given in the port's unit, of a figure that is such a value."""
+    if text in (None, "") or (row is not None and str(said.get("over")) not in ("min", "max", "mean", "first", "last")):
+        return None
+    match = _LEVEL.search(str(text))
+    written_unit = str(text)[match.end() :].strip() if match else ""
+    return float(match[0]) if match and written_unit in ("", unit) else None
+
+
+def affected_curves(run: Run, found: Sequence[Row]) -> list[Picture]:
+    """Draw, for each set with elements in warnings, the port that moved at them, at those that moved furthest."""
+    panels_of = []
+    for model in run.models:
+        warned = {id for row in found if row.model == model and row.severity in LOUD for id in row.elements}
+        for name, elements in run.static[model].elements.items():
+            ids = [id for id in elements.ids if id in warned]
+            port, chosen = _moved(run, model, name, ids)
+            if port is not None:
+                panels_of.append((model, port, chosen, len(ids)))
+    if not panels_of or len(run.times_s) < 2:
+        return []
+    with fonts.lettering():
+        figure, panels = grid_of(len(panels_of), height_inch=2.4)
+        for axes, (model, port, chosen, count) in zip(panels, panels_of, strict=True):
+            field = run.fields[model][port.name].sel({port.at: chosen})
+            for i, id in enumerate(chosen):
+                colour = LINES.movers[i % len(LINES.movers)]
+                axes.plot(field.time.values, field.values[:, i].astype(float), linewidth=1.3, label=id, color=colour)
+            unit = "" if port.unit == "1" else f" [{port.unit}]"
+            axes.set_ylabel(f"{port.label or port.name}{unit}", fontsize=7.5)
+            axes.set_title(f"{model}: {len(chosen)} of {count} warned of", loc="left", fontsize=8.5, fontweight="bold")
+            axes.legend(frameon=False, fontsize=7, ncols=2)
+        mark_all(run, panels)
+    said = "The elements that the journal warns of: those whose value moved furthest from where it began."
+    return [Picture("curves-affected", png(figure), said)]
+
+
+def _moved(run: Run, model: str, elements: str, ids: list[str]) -> tuple[Any, list[str]]:
+    ports = [port for port in run.static[model].recorded.values() if port.at == elements and port.dtype != "bool"]
+    for port in sorted(ports, key=lambda port: not port.cmap) if ids else ():
+        values = run.fields[model][port.name].sel({elements: ids}).values.astype(float)
+        if values.shape[0] and (moved := np.abs(values - values[:1]).max(axis=0)).max() > 0:
+            return port, [ids[i] for i in np.argsort(-moved, kind="stable")[:CURVES] if moved[i] > 0]
+    return None, []

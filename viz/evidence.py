@@ -1,0 +1,131 @@
+"""What a report rests on: areas to improve by rule, accounts that do not close, what a reader must be warned of, digests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twin.results import Run, digest, digests
+from viz import written
+from viz.page import Note
+from viz.story import GIVEN, LOUD, Row
+from viz.words import number, plural
+
+AREAS = 20
+"""So many areas are written out: first missed targets, then what was degraded, then warnings."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """Something to improve: what, the sentence, the evidence, and what that evidence suggests to look at."""
+
+    title: str
+    said: str
+    cites: str
+    look: str
+
+
+def areas(run: Run, rows: Sequence[Row], kpis: Sequence[Mapping[str, Any]]) -> list[Area]:
+    """Return the areas to improve, by rule: each missed KPI, each kind of degraded row, each account, each kind of warning."""
+    declared = written.measured(run)
+    found = [
+        _of_kpi(row, declared.get(str(row["name"]), {})) for row in kpis if row["target"] and row["verdict"] in ("missed", "not reached")
+    ]
+    for degraded in (True, False):
+        grouped: dict[str, list[Row]] = {}
+        for row in rows:
+            if (row.kind == "degraded") == degraded and (degraded or row.severity in LOUD) and row.kind not in GIVEN:
+                grouped.setdefault(row.what, []).append(row)
+        found += [_of_rows(run, rows, group, degraded=degraded) for group in grouped.values()]
+        if degraded:
+            found += [
+                Area(
+                    f"{one['model']}: {one['what']}",
+                    f"{one['model']}: {one['what']} do not balance ({residual(one)}).",
+                    "ledger",
+                    "the model's log",
+                )
+                for one in open_accounts(run)
+            ]
+    return found[:AREAS]
+
+
+def _of_kpi(row: Mapping[str, Any], said: Mapping[str, Any]) -> Area:
+    reached = "was not reached" if row["value"] is None else f"is {number(row['value'], row['unit'])}"
+    window = " to ".join(str(said[key]) for key in ("from", "to") if said.get(key))
+    source = (
+        f"{said['of']}{f' from {window}' if window else ''}: its curve below" if said.get("of") else "how the KPI is made, in the scenario"
+    )
+    return Area(str(row["label"]), f"{row['label']} {reached}; the target is {row['target']}.", f"KPI {row['name']}", source)
+
+
+def _of_rows(run: Run, rows: Sequence[Row], group: Sequence[Row], *, degraded: bool) -> Area:
+    first, last = group[0], group[-1]
+    ids = list(dict.fromkeys(id for row in group for id in row.elements))
+    count = sum(row.count for row in group)
+    times = "once" if count == 1 else f"{count:,} times"
+    span = (
+        f"at {run.clock(first.happened_s)}"
+        if first.happened_s == last.happened_s
+        else f"{run.clock(first.happened_s)} to {run.clock(last.happened_s)}"
+    )
+    on = f", {plural(len(ids), 'element')}" if len(ids) > 1 else f" ({ids[0]})" if ids else ""
+    word = "degraded" if degraded else "warned of"
+    before = [row for row in rows if row.kind in GIVEN and row.happened_s <= first.happened_s]
+    look = f"first: {first.where or first.model}"
+    if before:
+        came = before[-1]
+        lead = first.happened_s - came.happened_s
+        look += (
+            f"; {lead} s after {came.what} {came.where} ({run.clock(came.happened_s)})"
+            if lead
+            else f"; at the second of {came.what} {came.where}"
+        )
+    return Area(first.what, f"{first.what} was {word} {times}, {span}{on}.", first.cite(run), look)
+
+
+def open_accounts(run: Run) -> list[dict[str, Any]]:
+    """Return the rows of the ledger that do not close."""
+    return [row for row in run.ledger.to_dict("records") if row.get("closes") is False]
+
+
+def residual(account: Mapping[str, Any]) -> str:
+    """Return what is missing from an account: 'residual 3 kg, tolerance 0.1 kg'."""
+    unit = "" if account.get("unit") in (None, "1") else f" {account['unit']}"
+    return f"residual {account['residual']:.4g}{unit}, tolerance {account.get('tolerance', 0):.4g}{unit}"
+
+
+def warnings(run: Run) -> list[Note]:
+    """Return what a reader must know before anything else: a run cut short, a city that is made up."""
+    found = []
+    if run.committed_s < run.duration_s or run.status in ("failed", "interrupted", "unfinished"):
+        upto = f"recorded from {run.clock(0)} up to {run.clock(run.committed_s)}" if run.committed_s >= 0 else "nothing is recorded"
+        error = f": {run.manifest['error']}" if run.manifest.get("error") else ""
+        found.append(
+            Note(
+                f"This run is {run.status}{error}. It was to end at {run.clock(run.duration_s)}; {upto}. All below is of that part.", "bad"
+            )
+        )
+    provenance = str(run.city.provenance or (run.manifest.get("city") or {}).get("provenance") or "")
+    if provenance != "surveyed":
+        what = f"This city is {provenance}" if provenance else "Nothing says where this city's data come from"
+        invented = (
+            f" {plural(len(run.city.synthetic), 'entry').replace('entrys', 'entries')} of what is invented stand at the end."
+            if run.city.synthetic
+            else ""
+        )
+        found.append(Note(f"{what}: it shows a place in outline, and its figures must not be taken for those of the real one.{invented}"))
+    return found
+
+
+def no_figures(run: Run) -> str:
+    """Say why there are no key figures."""
+    if run.status in ("unfinished", "failed"):
+        return f"they are computed at the end, and it is {run.status}."
+    return "its scenario declares none, or it ended before they were computed."
+
+
+def digests_of(run: Run) -> tuple[dict[str, str], str]:
+    """Return the SHA-256 of each part of the run folder, and of all its data."""
+    return digests(run.path), digest(run.path)

@@ -1,0 +1,294 @@
+"""An after-action report of a run: every rating, cause and effect in it cites a journal row or a KPI, or says 'not assessed'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twin.results import Run
+from viz import charts, evidence, ratings, story, typeset
+from viz.page import Block, Bullets, Cell, Document, Facts, Note, Pictures, Section, Table, Text, Tiles
+from viz.whereabouts import Whereabouts
+from viz.words import clock_span, number, place_name, plural, status_cell, verdict_cell
+
+ROWS = 60
+"""So many rows of the journal are written out; the table of their kinds holds them all."""
+
+MODEL_ONLY = "Only what the run recorded is assessed: staff, communication and decisions of people outside the model are not assessed."
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is read of a run once, for all sections of its report."""
+
+    run: Run
+    rows: list[story.Row]
+    kpis: list[dict[str, Any]]
+    rated: list[ratings.Rating]
+    moments: list[story.Moment]
+    where: Whereabouts
+    areas: list[evidence.Area]
+
+
+def report(run: Run, path: Path) -> None:
+    """Write the after-action report of `run` to `path`: .html, .md (pictures in NAME_files) or .pdf.
+
+    InputError: another format, a folder that is missing. StorageError: the run is damaged, or the disk refuses.
+    """
+    path = Path(path)
+    typeset.check(path)
+    typeset.write(document(run), path)
+
+
+def document(run: Run) -> Document:
+    """Return the report as plain data with its pictures."""
+    rows = story.rows(run)
+    kpis = run.kpis.astype(object).where(run.kpis.notna(), None).to_dict("records")
+    found = Found(run, rows, kpis, ratings.ratings(run), story.moments(run, rows), Whereabouts(run), evidence.areas(run, rows, kpis))
+    sections = [
+        Section("What happened", _happened(found)),
+        Section("Key figures", _kpis(found)),
+        Section("Objectives", _objectives(found)),
+        Section("Strengths", _strengths(found)),
+        Section("Areas to improve", _areas(found)),
+        Section("Improvement plan", _plan(found)),
+        Section("Resources used", _resources(found)),
+        Section("Maps before, during and after", _maps(found)),
+        Section("Curves", _curves(found)),
+        Section("What was degraded", _degraded(found)),
+        Section("How to reproduce it", _reproduce(run)),
+    ]
+    footer = f"{run.name}, {run.start:%Y-%m-%d}: written by `twin report` from the record of a simulation. {MODEL_ONLY}"
+    return Document(
+        "After-action report",
+        str(run.manifest.get("title") or run.name.replace("_", " ")),
+        f"{place_name(run)} · {clock_span(run)} · run {run.name}",
+        [*evidence.warnings(run), *_summary(found)],
+        sections,
+        footer,
+        badges=[status_cell(run), Cell("a simulation, not an observation", "quiet")],
+    )
+
+
+def _summary(found: Found) -> list[Block]:
+    run, off = found.run, story.stopped(found.run)[0]
+    given = [row for row in found.rows if row.kind in story.GIVEN]
+    warned = [row for row in found.rows if row.severity in story.LOUD]
+    said = [f"The run covers {clock_span(run)} in {place_name(run)} and ended {run.status}."]
+    if given:
+        first = given[0]
+        told = f"{plural(sum(row.count for row in given), 'action')} {'was' if len(given) == 1 else 'were'} taken"
+        said.append(f"{told}, the first at {run.clock(first.happened_s)} ({first.what} {first.where}).".replace(" )", ")"))
+    else:
+        said.append("Nobody acted on the city: the journal holds no action or inject.")
+    if warned:
+        first = warned[0]
+        said.append(
+            f"The journal holds {plural(sum(row.count for row in warned), 'warning')}, the first at {run.clock(first.happened_s)}"
+            f" ({first.what} {first.where}), the last at {run.clock(warned[-1].happened_s)}.".replace(" )", ")")
+        )
+    else:
+        said.append("The journal holds no warning.")
+    if off.any():
+        worst, still = run.clock(int(run.times_s[int(off.argmax())])), f"{off[-1]:,}" if off[-1] else "none"
+        said.append(f"At {worst}, the worst moment, {plural(int(off.max()), 'element')} that had been on were off; at the end, {still}.")
+    met = [row["verdict"] for row in found.kpis if row["target"]]
+    said.append(f"{met.count('met')} of {len(met)} targets were met." if met else "No key figure has a target.")
+    letters = [one.letter for one in found.rated]
+    counted = ", ".join(f"{letters.count(letter)} {letter or 'not assessed'}" for letter in ratings.WORDS if letter in letters)
+    said.append(f"Objectives: {counted}." if counted else "Objectives: not assessed (the scenario states none).")
+    return [Text(" ".join(said)), *_tiles(found)]
+
+
+def _tiles(found: Found) -> list[Block]:
+    ranked = sorted(found.kpis, key=lambda row: {"missed": 0, "not reached": 0, "met": 1}.get(row["verdict"], 2))
+    tones = {"met": "good", "missed": "bad", "not reached": "bad"}
+    items = [
+        (number(row["value"], row["unit"]), str(row["label"]), row["target"] or "no target", tones.get(row["verdict"], ""))
+        for row in ranked
+    ]
+    return [Tiles(items[:8])] if items else []
+
+
+def _happened(found: Found) -> list[Block]:
+    run = found.run
+    shown = story.telling(found.rows, ROWS)
+    if not shown:
+        return [Text("The journal is empty: nothing was done, and no model had anything to report.")]
+    body = []
+    for row in shown:
+        delay = row.seen_s - row.happened_s
+        said = [row.where, found.where.names(row.model, row.elements), row.facts, f"seen {delay} s later" if delay > 0 else ""]
+        source = f" ({row.source})" if row.source and row.source != "model" else ""
+        body.append([run.clock(row.happened_s), _kind(row), f"{row.what}{source}", "; ".join(one for one in said if one)])
+    left = len(found.rows) - len(shown)
+    blocks: list[Block] = [Table(("time", "kind", "what", "where and facts"), body, (1, 1.2, 2.4, 4.6))]
+    if left:
+        blocks.append(
+            Text(f"{left:,} more rows are not written out here: actions, what was degraded and the first and last of each kind come first.")
+        )
+    kinds = [
+        [
+            one.kind,
+            f"{one.model}: {str(one.name).replace('_', ' ')}",
+            one.severity,
+            f"{one.count:,}",
+            run.clock(one.first_s),
+            run.clock(one.last_s),
+        ]
+        for one in story.counts(run).itertuples()
+    ]
+    return [
+        *blocks,
+        Text("All rows of the journal by kind:"),
+        Table(("kind", "what", "severity", "rows", "first", "last"), kinds, (1.2, 3, 1.2, 1, 1.2, 1.2), (3,)),
+    ]
+
+
+def _kind(row: story.Row) -> Cell:
+    if row.kind in story.GIVEN:
+        return Cell(row.kind, "info")
+    if row.kind == "degraded" or row.severity in ("error", "critical"):
+        return Cell(row.kind, "bad")
+    return Cell("warning" if row.severity == "warning" else row.kind, "warn" if row.severity == "warning" else "quiet")
+
+
+def _kpis(found: Found) -> list[Block]:
+    if not found.kpis:
+        return [Note("The run has no key figures: " + evidence.no_figures(found.run), "info")]
+    body = [
+        [
+            str(row["label"]),
+            number(row["value"]),
+            "" if row["unit"] == "1" else row["unit"],
+            row["target"] or "-",
+            verdict_cell(row),
+            row["name"],
+        ]
+        for row in found.kpis
+    ]
+    return [Table(("figure", "value", "unit", "target", "verdict", "KPI"), body, (3.6, 1.2, 1, 1.4, 1.5, 1.8), (1,))]
+
+
+def _objectives(found: Found) -> list[Block]:
+    if not found.rated:
+        return [Text("Not assessed: the scenario states no objectives (section `objectives:` of its file).")]
+    body = []
+    for one in found.rated:
+        letter = Cell(one.letter or "not assessed", ratings.TONES[one.letter])
+        body.append([one.text, letter, ratings.WORDS[one.letter], f"{one.why} (KPI {', '.join(one.kpis)})"])
+    rule = (
+        "Rated from the verdicts of the KPIs with a target alone. P: all met. S: each missed one by at most"
+        f" {ratings.NEAR:.0%} of its target. M: some met, some missed by more. U: none met, or one not reached."
+    )
+    return [Table(("objective", "rating", "in words", "evidence"), body, (3, 1.3, 2.3, 3.2)), Text(rule)]
+
+
+def _strengths(found: Found) -> list[Block]:
+    items = [
+        (f"{row['label']}: {number(row['value'], row['unit'])}, target {row['target']}.", f"KPI {row['name']}")
+        for row in found.kpis
+        if row["verdict"] == "met"
+    ]
+    return [Bullets(items)] if items else [Text("Not assessed: no key figure with a target was met.")]
+
+
+def _areas(found: Found) -> list[Block]:
+    if not found.areas:
+        return [Text("None found: no target was missed, nothing was degraded, and the journal holds no warning.")]
+    return [Bullets([(area.said, area.cites) for area in found.areas])]
+
+
+def _plan(found: Found) -> list[Block]:
+    if not found.areas:
+        return [Text("Nothing to plan from the record: see above.")]
+    body = [[str(i), area.title, area.cites, area.look, "", ""] for i, area in enumerate(found.areas, start=1)]
+    columns = ("", "area", "evidence", "what the evidence suggests to look at", "responsible", "due")
+    return [
+        Table(columns, body, (0.4, 2, 2.6, 3.2, 1.4, 1)),
+        Text(
+            "Derived by rule from missed targets, degraded rows and warnings. That one thing came after another is not called its effect."
+        ),
+    ]
+
+
+def _resources(found: Found) -> list[Block]:
+    used: dict[tuple[str, str], list[story.Row]] = {}
+    for row in found.rows:
+        if row.kind in story.GIVEN:
+            used.setdefault((row.what, row.source), []).append(row)
+    body = []
+    for (what, source), rows in used.items():
+        ids = list(dict.fromkeys(id for row in rows for id in row.elements))
+        clocks = list(dict.fromkeys(found.run.clock(row.happened_s) for row in (rows[0], rows[-1])))
+        body.append([what, ", ".join(ids[:6]) or "-", str(sum(row.count for row in rows)), " to ".join(clocks), source])
+    outside = Text("People, vehicles, material and costs of the organisations involved: not assessed (the run records none).")
+    if not body:
+        return [Text("Not assessed: the journal holds no action or inject."), outside]
+    return [Table(("action", "on", "times", "when", "by"), body, (2.4, 3, 0.8, 2, 1.4), (2,)), outside]
+
+
+def _maps(found: Found) -> list[Block]:
+    pictures = charts.maps(found.run, found.moments, found.rows, found.where)
+    return (
+        [Pictures(pictures)] if pictures else [Text("Not drawn: no recorded output has both shapes and colours, or nothing is recorded.")]
+    )
+
+
+def _curves(found: Found) -> list[Block]:
+    blocks: list[Block] = []
+    for pictures in (charts.kpi_curves(found.run, found.kpis), charts.affected_curves(found.run, found.rows)):
+        blocks += [Pictures(pictures)] if pictures else []
+    return blocks or [Text("Not drawn: no key figure is made from a recorded output, and no element that is warned of has one that moved.")]
+
+
+def _degraded(found: Found) -> list[Block]:
+    run = found.run
+    rows: list[Sequence[str | Cell]] = [
+        [run.clock(row.happened_s), Cell("degraded", "bad"), f"{row.what} {row.where}", row.facts]
+        for row in found.rows
+        if row.kind == "degraded"
+    ]
+    rows += [
+        ["-", Cell("does not close", "bad"), f"{one['model']}: {one['what']}", evidence.residual(one)]
+        for one in evidence.open_accounts(run)
+    ]
+    if run.manifest.get("error"):
+        rows.append(["-", Cell(run.status, "bad"), "the run", str(run.manifest["error"])])
+    for model in run.models:
+        for port in sorted(run.static[model].absent):
+            rows.append(["-", Cell("absent", "quiet"), f"{model}.{port}", "its engine could not give it in this mode: absent, not zero"])
+    accounts = len(run.ledger)
+    closed = (
+        f"{accounts - len(evidence.open_accounts(run))} of {accounts} accounts of what is conserved close (mass, energy, people, vehicles)."
+    )
+    told = Text(closed if accounts else "The accounts of what is conserved: not assessed (the run kept none).")
+    nothing = Text("Nothing: no row of the journal says so, and every declared output was recorded.")
+    return [Table(("time", "what", "where", "facts"), rows, (1, 1.5, 3, 4)) if rows else nothing, told]
+
+
+def _reproduce(run: Run) -> list[Block]:
+    manifest: Mapping[str, Any] = run.manifest
+    city: Mapping[str, Any] = manifest.get("city") or {}
+    sums, total = evidence.digests_of(run)
+    versions = manifest.get("versions") or {}
+    facts = [
+        ("command", f"twin run {run.path.name}/scenario.yaml (put beside the original scenario file: its city is relative)"),
+        ("scenario", run.name),
+        ("config digest", sums.get("scenario", "not recorded")),
+        ("city", f"{city.get('name', 'not recorded')}, {city.get('provenance') or run.city.provenance or 'provenance not recorded'}"),
+        ("city digest", str(city.get("digest", "not recorded"))),
+        ("run digest", total),
+        ("seed", str(manifest.get("seed", "not recorded"))),
+        ("recorded", f"every {manifest.get('record_every_s')} s; positions every {manifest.get('tracks_every_s') or '-'} s"),
+        ("hosts", ", ".join(f"{name} {host}" for name, host in (manifest.get("hosts") or {}).items()) or "not recorded"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in versions.items()) or "not recorded"),
+    ]
+    blocks: list[Block] = [Facts(facts)]
+    if run.city.synthetic:
+        blocks += [Text("What is invented in this city, as its pack says:"), Bullets([(one, "") for one in run.city.synthetic])]
+    if run.city.licences:
+        blocks.append(Bullets([(one, "licence of the city pack") for one in run.city.licences]))
+    return blocks

@@ -1,0 +1,143 @@
+"""What happened, from the journal: rows for people, grouped, and the moments that a report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twin.results import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GIVEN = ("action", "inject")
+"""Kinds of rows that somebody did to the city; all others are what the city did."""
+
+QUIET = ("debug",)
+LOUD = ("warning", "error", "critical")
+NAMED = 4
+"""So many elements of a group are named; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Rows of the journal that say the same of several elements at one second; `cite` is how a report refers to them."""
+
+    seen_s: int
+    happened_s: int
+    kind: str
+    model: str
+    name: str
+    severity: str
+    source: str
+    elements: tuple[str, ...]
+    count: int
+    facts: str
+
+    @property
+    def what(self) -> str:
+        """The fact in words: `grid: bus dead`."""
+        return f"{self.model}: {self.name.replace('_', ' ')}"
+
+    @property
+    def where(self) -> str:
+        """The elements, the first few by name."""
+        more = f" and {len(self.elements) - NAMED:,} more" if len(self.elements) > NAMED else ""
+        return ", ".join(self.elements[:NAMED]) + more
+
+    def cite(self, run: Run) -> str:
+        """Return `journal 21:40:00, grid.fault L1`."""
+        return f"journal {run.clock(self.happened_s)}, {self.model}.{self.name} {self.where}".strip()
+
+
+def _facts(facts: Any) -> str:
+    said = facts if isinstance(facts, dict) else {}
+    shown = (f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in said.items())
+    return ", ".join(shown)[:160]
+
+
+def rows(run: Run) -> list[Row]:
+    """Return the journal, rows of one second, kind and name together, in order; without what is only for debugging."""
+    found = []
+    events = run.events
+    loud = events[~events["severity"].isin(QUIET)]
+    keys = ["t_seen_s", "t_happened_s", "kind", "model", "name", "severity", "source"]
+    for (seen_s, happened_s, kind, model, name, severity, source), group in loud.groupby(keys, sort=False):
+        elements = tuple(dict.fromkeys(one for one in group["element"] if one))
+        facts = _facts(group["facts"].iloc[0]) if len(group) == 1 else ""
+        found.append(Row(int(seen_s), int(happened_s), kind, model, name, severity, source, elements, len(group), facts))
+    return found
+
+
+def telling(found: Sequence[Row], most: int) -> list[Row]:
+    """Keep what was done and what was degraded, then the first and last of each kind of notice, then others, in order."""
+    first, last = {row.what: i for i, row in reversed(list(enumerate(found)))}, {row.what: i for i, row in enumerate(found)}
+
+    def rank(i: int) -> tuple[int, int]:
+        row = found[i]
+        if row.kind != "notice":
+            return 0, i
+        return (1 if first[row.what] == i else 2 if last[row.what] == i else 3), i
+
+    return [found[i] for i in sorted(sorted(range(len(found)), key=rank)[:most])]
+
+
+def counts(run: Run) -> pd.DataFrame:
+    """Return how often each kind of row stands in the journal: kind, model, name, severity, count, first and last second."""
+    grouped = run.events.groupby(["kind", "model", "name", "severity"], sort=False)["t_happened_s"]
+    return grouped.agg(count="size", first_s="min", last_s="max").reset_index().sort_values("first_s", kind="stable")
+
+
+def stopped(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Count the elements that were on at the first sample and are off: in all, and by `model: label`; both over the samples."""
+    by_name: dict[str, np.ndarray] = {}
+    for model in run.models:
+        sheet = run.static[model]
+        for name, port in sheet.recorded.items():
+            values = run.fields[model][name].values if port.dtype == "bool" else np.empty((0, 0), bool)
+            if values.size and (off := (values[:1] & ~values).sum(axis=1)).any():
+                by_name[f"{model}: {port.label or name}"] = off
+    total = np.sum(list(by_name.values()), axis=0) if by_name else np.zeros(len(run.times_s), int)
+    return total, by_name
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A second that a report shows, and the rule by which it was chosen."""
+
+    second: int
+    name: str
+    why: str
+
+
+def moments(run: Run, found: Sequence[Row]) -> list[Moment]:
+    """Choose before, during and after: each one a sample of the record, by the rules that docs/reports.md states."""
+    times = run.times_s
+    if not len(times):
+        return []
+    causes = [row for row in found if row.kind in GIVEN] or [row for row in found if row.severity in LOUD]
+    first_s = causes[0].happened_s if causes else None
+    before = times[times < first_s] if first_s is not None else times[:1]
+    start = Moment(int(times[0]), "before", "the first sample: nothing was done to the city, and nothing was warned of")
+    if first_s is not None and len(before):
+        start = Moment(int(before[-1]), "before", f"the last sample before {causes[0].what} ({run.clock(causes[0].happened_s)})")
+    chosen = [start, _worst(run, found), Moment(int(times[-1]), "after", "the last sample")]
+    return sorted({one.second: one for one in reversed(chosen)}.values(), key=lambda one: one.second)
+
+
+def _worst(run: Run, found: Sequence[Row]) -> Moment:
+    times = run.times_s
+    off, _ = stopped(run)
+    if off.any():
+        at = int(np.argmax(off))
+        return Moment(int(times[at]), "during", f"the first sample at which the most elements were out of service ({int(off[at]):,})")
+    warned = np.array([row.seen_s for row in found if row.severity in LOUD for _ in range(row.count)])
+    if len(warned):
+        in_a_minute = np.searchsorted(warned, warned + 60) - np.arange(len(warned))
+        second = int(warned[int(np.argmax(in_a_minute))]) + 60
+        at = max(int(np.searchsorted(times, second, side="right")) - 1, 0)
+        return Moment(int(times[at]), "during", f"the end of the minute with the most warnings ({int(in_a_minute.max()):,})")
+    return Moment(int(times[len(times) // 2]), "during", "the middle of the record: no element stopped, and nothing was warned of")

@@ -1,0 +1,55 @@
+"""How reports say things: numbers, spans of time, names, verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from twin.results import Run
+from viz.page import Cell
+
+
+def number(value: object, unit: str = "") -> str:
+    """Return a figure for people: '7.5 min', '1,234', '-' where there is none."""
+    if not isinstance(value, int | float) or math.isnan(value):
+        return "-"
+    said = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return said if unit in ("", "1") else f"{said} {unit}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return '1 action', '1,234 actions'."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def duration(seconds: int) -> str:
+    """Return '30 min', '1 h 30 min', '45 s'."""
+    hours, rest = divmod(int(seconds), 3600)
+    parts = [(hours, "h"), (rest // 60, "min"), (rest % 60, "s")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"
+
+
+def clock_span(run: Run) -> str:
+    """Return '2014-08-16, 21:30:00 to 22:00:00 (30 min, Asia/Shanghai)', with its second date where it ends on another."""
+    end = str(run.time(run.duration_s))[:10]
+    until = run.clock(run.duration_s) if end == f"{run.start:%Y-%m-%d}" else f"{end} {run.clock(run.duration_s)}"
+    return f"{run.start:%Y-%m-%d}, {run.clock(0)} to {until} ({duration(run.duration_s)}, {run.timezone})"
+
+
+def place_name(run: Run) -> str:
+    """Return the city's name in the languages it has: 'Hexi, Nanjing 南京河西'."""
+    title = run.city.title
+    said = [str(title[tongue]) for tongue in ("en", "zh") if title.get(tongue)]
+    return " ".join(said) or run.city.name or str((run.manifest.get("city") or {}).get("name") or "a city without a name")
+
+
+def verdict_cell(row: Mapping[str, Any]) -> Cell:
+    """Return a KPI's verdict, coloured."""
+    verdict = str(row["verdict"] or "not assessed")
+    return Cell(verdict, {"met": "good", "missed": "bad", "not reached": "bad"}.get(verdict, "quiet"))
+
+
+def status_cell(run: Run) -> Cell:
+    """Return how a run ended, coloured."""
+    return Cell(run.status, {"done": "good", "degraded": "warn"}.get(run.status, "bad"))
