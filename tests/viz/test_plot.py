@@ -8,12 +8,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "twin"))
 import recorded
 
+import viz
 from twin.errors import InputError
 from twin.ports import TRACK, ElementSet
 from twin.recorder import ModelSheet, PortSheet
 from twin.results import Run, open_run
-from viz import map as citymap
 from viz import plot
+from viz.map import Style, _round_length
 
 STREETS = tuple(np.array([[0.0, 300.0 * i], [1200.0, 300.0 * i]]) for i in range(4))
 BUSES = tuple(np.array([[400.0 * i, 150.0]]) for i in range(4))
@@ -79,7 +80,7 @@ def labels(figure):
 def test_a_map_colours_each_street_by_its_value_at_that_moment(run):
     from matplotlib.collections import LineCollection
 
-    figure = citymap.draw(run, "21:38", "traffic.speed_m_per_s")
+    figure = viz.map(run, "21:38", "traffic.speed_m_per_s")
     streets = [one for one in figure.axes[0].collections if isinstance(one, LineCollection) and one.get_array() is not None]
     assert streets[0].get_array().tolist() == [10.0, 5.0, 0.0, 8.0]
     assert streets[0].get_clim() == (0.0, 17.0)
@@ -88,25 +89,25 @@ def test_a_map_colours_each_street_by_its_value_at_that_moment(run):
 
 
 def test_what_has_stopped_since_the_start_is_marked_and_what_never_ran_is_not(run):
-    assert not [text for text in labels(citymap.draw(run, "21:34")) if "no (" in text]
-    texts = labels(citymap.draw(run, "21:35"))
+    assert not [text for text in labels(viz.map(run, "21:34")) if "no (" in text]
+    texts = labels(viz.map(run, "21:35"))
     assert "grid: energised - no (2)" in texts
     assert "traffic: road is open - no (1)" in texts
-    black = [one for one in citymap.draw(run, "21:35").axes[0].collections if one.get_label().startswith("grid")]
+    black = [one for one in viz.map(run, "21:35").axes[0].collections if one.get_label().startswith("grid")]
     np.testing.assert_array_equal(black[0].get_offsets(), [[400.0, 150.0], [800.0, 150.0]])
 
 
 def test_people_stand_where_they_were_at_that_moment_counted_by_kind(run):
-    figure = citymap.draw(run, "21:34:05")
+    figure = viz.map(run, "21:34:05")
     assert {"crowd: on foot (20)", "crowd: to the metro (20)"} <= set(labels(figure))
     people = [one for one in figure.axes[0].collections if one.get_label().startswith("crowd: on foot")]
     assert set(people[0].get_offsets()[:, 0]) == {240.0}
-    assert "crowd: on foot (5)" in labels(citymap.draw(run, "21:36"))
-    assert not [text for text in labels(citymap.draw(run, "21:36", tracks=[])) if text.startswith("crowd")]
+    assert "crowd: on foot (5)" in labels(viz.map(run, "21:36"))
+    assert not [text for text in labels(viz.map(run, "21:36", tracks=[])) if text.startswith("crowd")]
 
 
 def test_a_map_says_its_clock_and_scale(run):
-    figure = citymap.draw(run, "21:38", title="Feeder fault")
+    figure = viz.map(run, "21:38", title="Feeder fault")
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert "21:38:00   2014-08-16   Asia/Shanghai" in texts
     assert {"200 m", "N"} <= set(texts)
@@ -114,7 +115,7 @@ def test_a_map_says_its_clock_and_scale(run):
 
 
 def test_the_scale_bar_is_as_long_as_it_says(run):
-    axes = citymap.draw(run, "21:38", window=(0.0, 0.0, 1000.0, 1000.0)).axes[0]
+    axes = viz.map(run, "21:38", window=(0.0, 0.0, 1000.0, 1000.0)).axes[0]
     (bar,) = axes.lines
     assert axes.get_xlim() == (0.0, 1000.0)
     assert (bar.get_xdata()[1] - bar.get_xdata()[0]) * 1000.0 == pytest.approx(200.0)
@@ -122,11 +123,11 @@ def test_the_scale_bar_is_as_long_as_it_says(run):
 
 @pytest.mark.parametrize(("metres", "length"), [(999.0, 500.0), (1000.0, 1000.0), (4999.0, 2000.0), (0.3, 0.2)])
 def test_a_scale_bar_is_a_round_length(metres, length):
-    assert citymap._round_length(metres) == pytest.approx(length)
+    assert _round_length(metres) == pytest.approx(length)
 
 
 def test_by_default_a_map_shows_one_scale_for_lines_points_and_areas(run):
-    assert [axes.get_ylabel() for axes in citymap.draw(run, "21:38").axes[1:]] == [
+    assert [axes.get_ylabel() for axes in viz.map(run, "21:38").axes[1:]] == [
         "crowd: density [1/m2]",
         "traffic: mean speed [m/s]",
         "grid: vm_pu [pu]",
@@ -135,15 +136,15 @@ def test_by_default_a_map_shows_one_scale_for_lines_points_and_areas(run):
 
 def test_a_map_of_what_is_not_there_is_refused(run):
     with pytest.raises(InputError, match="did you mean 'speed_m_per_s'"):
-        citymap.draw(run, "21:38", "traffic.speed")
+        viz.map(run, "21:38", "traffic.sped")
     with pytest.raises(InputError, match="'network' has no shapes to draw"):
-        citymap.draw(run, "21:38", "traffic.running")
+        viz.map(run, "21:38", "traffic.running")
     with pytest.raises(InputError, match="outside the run"):
-        citymap.draw(run, "22:38")
+        viz.map(run, "22:38")
 
 
 def test_a_map_is_written_as_a_picture(run, tmp_path):
-    citymap.draw(run, "21:38", style=citymap.Style(dpi=60)).savefig(tmp_path / "map.png")
+    viz.map(run, "21:38", style=Style(dpi=60)).savefig(tmp_path / "map.png")
     import matplotlib.image
 
     picture = matplotlib.image.imread(tmp_path / "map.png")
@@ -169,14 +170,6 @@ def test_lines_say_what_was_done_to_the_city(run):
 def test_lines_of_an_unknown_element_are_refused(run):
     with pytest.raises(InputError, match="no bus 'B9'; known: B1, B2"):
         plot.lines(run, "grid.energized", at=["B9"])
-
-
-def test_chinese_names_are_kept_only_where_a_font_has_them(monkeypatch):
-    monkeypatch.setattr(citymap, "_has_cjk", lambda: False)
-    assert citymap._shown("南京 Hexi é") == "Hexi é"
-    assert citymap._shown("南京") == "(no font for this name)"
-    monkeypatch.setattr(citymap, "_has_cjk", lambda: True)
-    assert citymap._shown("南京") == "南京"
 
 
 def test_views_import_matplotlib_only_when_they_draw():
