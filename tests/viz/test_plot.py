@@ -136,7 +136,7 @@ def test_by_default_a_map_shows_one_scale_for_lines_points_and_areas(run):
 
 def test_a_map_of_what_is_not_there_is_refused(run):
     with pytest.raises(InputError, match="did you mean 'speed_m_per_s'"):
-        viz.map(run, "21:38", "traffic.sped")
+        viz.map(run, "21:38", "traffic.sped_m_per_s")
     with pytest.raises(InputError, match="'network' has no shapes to draw"):
         viz.map(run, "21:38", "traffic.running")
     with pytest.raises(InputError, match="outside the run"):
