@@ -27,8 +27,8 @@ CURVES = 4
 """So many elements of one kind get a curve of their own."""
 
 _LEVEL = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
-MAP = Style(size_inch=(9.0, 7.4), dpi=110, paper="#ffffff", mover_size=3.0)
-CLOSE = Style(size_inch=(9.0, 6.4), dpi=110, paper="#ffffff", mover_size=5.0, point_size=26.0, line_width=2.4)
+MAP = Style(size_inch=(9.0, 6.3), dpi=110, paper="#ffffff", mover_size=3.0)
+CLOSE = Style(size_inch=(9.0, 5.9), dpi=110, paper="#ffffff", mover_size=5.0, point_size=26.0, line_width=2.4)
 LINES = Style(paper="#ffffff", ground="#e6e9ec")
 
 
@@ -62,11 +62,11 @@ def affected(run: Run, found: Sequence[Row], where: Whereabouts) -> tuple[float,
         return None
     x0, y0, x1, y1 = content.bounds_m(run)
     (low_x, low_y), (high_x, high_y) = middles.min(axis=0), middles.max(axis=0)
-    side = max(high_x - low_x, (high_y - low_y) * 1.3, 400.0) * 1.25
+    side = max(high_x - low_x, (high_y - low_y) * 1.25, 400.0) * 1.25
     if side > 0.75 * max(x1 - x0, y1 - y0):
         return None
     x, y = (low_x + high_x) / 2, (low_y + high_y) / 2
-    return x - side / 2, y - side / 2.6, x + side / 2, y + side / 2.6
+    return x - side / 2, y - side / 2.5, x + side / 2, y + side / 2.5
 
 
 def kpi_curves(run: Run, rows: Sequence[Mapping[str, Any]]) -> list[Picture]:
@@ -105,6 +105,7 @@ def grid_of(count: int, *, height_inch: float = 2.15) -> tuple[Figure, list[Axes
     for axes in panels:
         canvas(axes, LINES)
         axes.tick_params(labelsize=7.5)
+        axes.xaxis.get_offset_text().set_visible(False)
     return figure, panels
 
 

@@ -10,7 +10,7 @@ from twin.results import Run, digest, digests
 from viz import written
 from viz.page import Note
 from viz.story import GIVEN, LOUD, Row
-from viz.words import number, plural
+from viz.words import number, plural, target
 
 AREAS = 20
 """So many areas are written out: first missed targets, then what was degraded, then warnings."""
@@ -57,21 +57,16 @@ def _of_kpi(row: Mapping[str, Any], said: Mapping[str, Any]) -> Area:
     source = (
         f"{said['of']}{f' from {window}' if window else ''}: its curve below" if said.get("of") else "how the KPI is made, in the scenario"
     )
-    return Area(str(row["label"]), f"{row['label']} {reached}; the target is {row['target']}.", f"KPI {row['name']}", source)
+    return Area(str(row["label"]), f"{row['label']} {reached}; the target is {target(row)}.", f"KPI {row['name']}", source)
 
 
 def _of_rows(run: Run, rows: Sequence[Row], group: Sequence[Row], *, degraded: bool) -> Area:
     first, last = group[0], group[-1]
     ids = list(dict.fromkeys(id for row in group for id in row.elements))
-    count = sum(row.count for row in group)
-    times = "once" if count == 1 else f"{count:,} times"
-    span = (
-        f"at {run.clock(first.happened_s)}"
-        if first.happened_s == last.happened_s
-        else f"{run.clock(first.happened_s)} to {run.clock(last.happened_s)}"
-    )
+    count, word = sum(row.count for row in group), "degraded row" if degraded else "warning"
+    since, until = run.clock(first.happened_s), run.clock(last.happened_s)
+    span = f"at {since}" if since == until else f"from {since} to {until}"
     on = f", {plural(len(ids), 'element')}" if len(ids) > 1 else f" ({ids[0]})" if ids else ""
-    word = "degraded" if degraded else "warned of"
     before = [row for row in rows if row.kind in GIVEN and row.happened_s <= first.happened_s]
     look = f"first: {first.where or first.model}"
     if before:
@@ -82,7 +77,7 @@ def _of_rows(run: Run, rows: Sequence[Row], group: Sequence[Row], *, degraded: b
             if lead
             else f"; at the second of {came.what} {came.where}"
         )
-    return Area(first.what, f"{first.what} was {word} {times}, {span}{on}.", first.cite(run), look)
+    return Area(first.what, f"{first.what}: {plural(count, word)} {span}{on}.", first.cite(run), look)
 
 
 def open_accounts(run: Run) -> list[dict[str, Any]]:

@@ -192,7 +192,8 @@ def _collection(layer: Layer, style: Style, look: dict[str, Any]) -> Any:
 
     if layer.form == "area":
         low, high = look["norm"].vmin, look["norm"].vmax
-        filled = 0.12 + 0.78 * np.clip(np.nan_to_num((layer.values - low) / (high - low)), 0.0, 1.0)
+        nothing = 0.0 if low < 0.0 < high else low
+        filled = 0.12 + 0.78 * np.clip(np.nan_to_num(np.abs(layer.values - nothing) / (high - nothing)), 0.0, 1.0)
         return PolyCollection(list(layer.shapes), edgecolors=style.ink, linewidths=0.3, alpha=filled, zorder=2, **look)
     return LineCollection(list(layer.shapes), linewidths=style.line_width, capstyle="round", zorder=3, **look)
 

@@ -11,7 +11,7 @@ from twin.results import Run
 from viz import charts, evidence, ratings, story, typeset
 from viz.page import Block, Bullets, Cell, Document, Facts, Note, Pictures, Section, Table, Text, Tiles
 from viz.whereabouts import Whereabouts
-from viz.words import clock_span, number, place_name, plural, status_cell, verdict_cell
+from viz.words import clock_span, number, place_name, plural, status_cell, target, unit, verdict_cell
 
 ROWS = 60
 """So many rows of the journal are written out; the table of their kinds holds them all."""
@@ -60,7 +60,7 @@ def document(run: Run) -> Document:
         Section("What was degraded", _degraded(found)),
         Section("How to reproduce it", _reproduce(run)),
     ]
-    footer = f"{run.name}, {run.start:%Y-%m-%d}: written by `twin report` from the record of a simulation. {MODEL_ONLY}"
+    footer = f"{run.name}, {run.start:%Y-%m-%d}: written by twin report from the record of a simulation. {MODEL_ONLY}"
     return Document(
         "After-action report",
         str(run.manifest.get("title") or run.name.replace("_", " ")),
@@ -106,8 +106,7 @@ def _tiles(found: Found) -> list[Block]:
     ranked = sorted(found.kpis, key=lambda row: {"missed": 0, "not reached": 0, "met": 1}.get(row["verdict"], 2))
     tones = {"met": "good", "missed": "bad", "not reached": "bad"}
     items = [
-        (number(row["value"], row["unit"]), str(row["label"]), row["target"] or "no target", tones.get(row["verdict"], ""))
-        for row in ranked
+        (number(row["value"], row["unit"]), str(row["label"]), target(row) or "no target", tones.get(row["verdict"], "")) for row in ranked
     ]
     return [Tiles(items[:8])] if items else []
 
@@ -162,8 +161,8 @@ def _kpis(found: Found) -> list[Block]:
         [
             str(row["label"]),
             number(row["value"]),
-            "" if row["unit"] == "1" else row["unit"],
-            row["target"] or "-",
+            unit(row["unit"]),
+            target(row) or "-",
             verdict_cell(row),
             row["name"],
         ]
@@ -188,7 +187,7 @@ def _objectives(found: Found) -> list[Block]:
 
 def _strengths(found: Found) -> list[Block]:
     items = [
-        (f"{row['label']}: {number(row['value'], row['unit'])}, target {row['target']}.", f"KPI {row['name']}")
+        (f"{row['label']}: {number(row['value'], row['unit'])}, target {target(row)}.", f"KPI {row['name']}")
         for row in found.kpis
         if row["verdict"] == "met"
     ]

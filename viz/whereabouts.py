@@ -10,24 +10,44 @@ import numpy as np
 from twin.results import Run
 from viz import content
 
-WITHIN_M = 120.0
-"""Farther from every named place and street than this, an element is nowhere that has a name."""
+AT_M, WITHIN_M = 60.0, 120.0
+"""A place or street this near gives an element its name; else grounds that it stands on, or a street that is farther away."""
+
+
+class _Names:
+    """Shapes with names, and the one nearest to a point."""
+
+    def __init__(self, *, rings: bool = False) -> None:
+        self._rings = rings
+        self._names: list[str] = []
+        self._shapes: list[Any] = []
+        self._tree: Any = None
+
+    def add(self, name: str, shape: np.ndarray) -> None:
+        from shapely import LineString, Point, Polygon
+
+        if name:
+            self._names.append(name)
+            self._shapes.append(Polygon(shape) if self._rings else LineString(shape) if len(shape) > 1 else Point(shape[0]))
+
+    def nearest(self, point: np.ndarray, within_m: float) -> str:
+        from shapely import Point, STRtree
+
+        self._tree = self._tree or STRtree(self._shapes)
+        found = self._tree.query_nearest(Point(point), max_distance=within_m, all_matches=False) if self._names else ()
+        return self._names[int(found[0])] if len(found) else ""
 
 
 class Whereabouts:
     """Finds names by geometry alone: it knows the city's named places and streets, and the shapes of a run's elements."""
 
     def __init__(self, run: Run) -> None:
-        from shapely import LineString, Point, STRtree
-
-        named: list[tuple[str, Any]] = []
+        self._places, self._streets, self._grounds = _Names(), _Names(), _Names(rings=True)
         for place in run.city.places:
             text = " ".join(dict.fromkeys(str(place.name[tongue]) for tongue in ("en", "zh") if place.name.get(tongue)))
-            shape = place.shape
-            named += [(text, LineString([*shape, shape[0]]) if len(shape) > 2 else Point(shape[0]))] if text else []
-        named += [(street.name, LineString(street.shape)) for street in run.city.streets if street.name and len(street.shape) > 1]
-        self._names = [name for name, _ in named]
-        self._tree = STRtree([shape for _, shape in named])
+            (self._grounds if len(place.shape) > 2 else self._places).add(text, place.shape)
+        for street in run.city.streets:
+            self._streets.add(street.name, street.shape)
         self._middle: dict[tuple[str, str], np.ndarray] = {}
         for model in run.models:
             for part in content.parts(run, model):
@@ -36,13 +56,11 @@ class Whereabouts:
 
     def near(self, model: str, id: str) -> str:
         """Return the nearest name to an element; '' when it has no shape, or none is near."""
-        from shapely import Point
-
         middle = self._middle.get((model, id))
-        if middle is None or not self._names:
+        if middle is None:
             return ""
-        found = self._tree.query_nearest(Point(middle), max_distance=WITHIN_M, all_matches=False)
-        return self._names[int(found[0])] if len(found) else ""
+        close = self._places.nearest(middle, AT_M) or self._streets.nearest(middle, AT_M)
+        return close or self._grounds.nearest(middle, 0.0) or self._streets.nearest(middle, WITHIN_M)
 
     def names(self, model: str, ids: Iterable[str], most: int = 2) -> str:
         """Return the names near several elements, those with the most elements first: 'near A, B and 2 more'."""

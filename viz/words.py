@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +11,25 @@ from twin.results import Run
 from viz.page import Cell
 
 
-def number(value: object, unit: str = "") -> str:
+def number(value: object, of: str = "") -> str:
     """Return a figure for people: '7.5 min', '1,234', '-' where there is none."""
     if not isinstance(value, int | float) or math.isnan(value):
         return "-"
     said = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return said if unit in ("", "1") else f"{said} {unit}"
+    return f"{said} {unit(of)}".strip()
+
+
+def unit(written: object) -> str:
+    """Return a unit as it is printed: '/m²' for '1/m2', nothing for '1'."""
+    shown = re.sub(r"(?<=[A-Za-z])[23]\b", lambda found: "²³"[int(found[0]) - 2], str(written))
+    return "" if shown == "1" else re.sub(r"^1/", "/", shown)
+
+
+def target(row: Mapping[str, Any]) -> str:
+    """Return a KPI's target as it is printed: '≤ 4 /m²'; '' without one."""
+    sign, _, level = str(row["target"] or "").replace("<=", "≤ ").replace(">=", "≥ ").replace("<", "< ").replace(">", "> ").partition(" ")
+    number, _, rest = level.strip().partition(" ")
+    return f"{sign} {number} {unit(rest)}".strip()
 
 
 def plural(count: int, noun: str) -> str:

@@ -1,0 +1,90 @@
+"""The pictures of a comparison as PNG: both runs' curves on the same axes, and maps of B less A."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from twin.errors import TwinError
+from twin.results import Run
+from viz import fonts, written
+from viz.charts import LINES, MAP, grid_of, png, reduced
+from viz.divergence import Apart, values
+from viz.map import Layer, frame, furniture, ground, name_places, paint, paper
+from viz.page import Picture
+from viz.words import unit
+
+MAPS = 4
+"""So many difference maps are drawn, no two of one model."""
+
+
+def curves(a: Run, b: Run, names: tuple[str, str]) -> list[Picture]:
+    """Draw the ports of both runs' KPIs, one panel each with both runs in it; none where no KPI has a common port."""
+    panels_of: dict[tuple[str, str, str], str] = {}
+    for run in (a, b):
+        for name, said in written.measured(run).items():
+            of, at = str(said.get("of", "")), said.get("at") or ()
+            ids = ",".join([at] if isinstance(at, str) else map(str, at))
+            try:
+                kinds = {one.port(of)[1].dtype for one in (a, b)}
+            except TwinError:
+                continue
+            if kinds != {"bool"}:
+                panels_of.setdefault((of, str(said.get("across")), ids), str(said.get("label") or name.replace("_", " ")))
+    if not panels_of or min(len(a.times_s), len(b.times_s)) < 2:
+        return []
+    with fonts.lettering():
+        figure, panels = grid_of(len(panels_of))
+        for axes, ((of, across, ids), label) in zip(panels, panels_of.items(), strict=True):
+            for run, colour, name, dashes in zip((a, b), LINES.movers, names, ("-", "--"), strict=False):
+                sheet, port = run.port(of)
+                field = run.fields[sheet.name][port.name]
+                chosen = [id for id in ids.split(",") if id in sheet.elements[port.at].ids]
+                field = field.sel({port.at: chosen}) if chosen else field
+                level, word = reduced(field.values.astype(float), across)
+                axes.plot(times_on(a, run), level, color=colour, linewidth=1.5, linestyle=dashes, label=name)
+            shown = unit(port.unit)
+            axes.set_ylabel(f"{word} {port.label or port.name}{f' [{shown}]' if shown else ''}".strip(), fontsize=7.5)
+            axes.set_title(label, loc="left", fontsize=8.5, fontweight="bold")
+        panels[0].legend(frameon=False, fontsize=7.5)
+    return [Picture("curves", png(figure), f"What the KPIs are made from: {names[0]} solid, {names[1]} dashed, on A's clock.")]
+
+
+def times_on(a: Run, run: Run) -> np.ndarray:
+    """Return the samples of a run as times on A's clock: the same seconds after the start."""
+    return np.datetime64(a.time(0)) + run.times_s.astype("timedelta64[s]")
+
+
+def maps(a: Run, b: Run, found: Sequence[Apart], names: tuple[str, str]) -> list[Picture]:
+    """Draw B less A of the ports that get furthest apart and have shapes, each at the sample where it is furthest."""
+    pictures: list[Picture] = []
+    models: set[str] = set()
+    for one in found:
+        elements = a.static[one.model].elements[one.port.at]
+        if one.model in models or not elements.shapes or one.common < 2 or len(pictures) == MAPS:
+            continue
+        models.add(one.model)
+        pictures.append(_difference(a, b, one, names))
+    return pictures
+
+
+def _difference(a: Run, b: Run, one: Apart, names: tuple[str, str]) -> Picture:
+    ours, theirs, ids = values(a, b, one.model, one.port)
+    row = int(np.searchsorted(np.intersect1d(a.times_s, b.times_s), one.widest_s))
+    less = theirs[row].astype(float) - ours[row].astype(float)
+    far = float(np.nanpercentile(np.abs(less[less != 0]), 98)) if (less != 0).any() else 1.0
+    elements = a.static[one.model].elements[one.port.at]
+    place = {id: i for i, id in enumerate(elements.ids)}
+    shapes = [elements.shapes[place[id]] for id in ids]
+    label = one.port.label or one.port.name
+    layer = Layer(f"{one.model}.{one.port.name}", f"{label}, B less A", one.port.unit, "RdBu_r", (-far, far), shapes, elements.closed, less)
+    with fonts.lettering():
+        figure, axes = paper(MAP)
+        ground(axes, a, MAP)
+        paint(figure, axes, layer, MAP)
+        frame(axes, None)
+        name_places(axes, a, MAP, most=8)
+        furniture(axes, a, a.time(one.widest_s), f"{one.model}: {label}, B less A", MAP)
+    said = f"{one.model}.{one.port.name} at {a.clock(one.widest_s)}: red where {names[1]} (B) is higher, blue where {names[0]} (A) is."
+    return Picture(f"difference-{one.model}-{one.port.name}", png(figure), said)
