@@ -17,7 +17,7 @@ from viz.light import Light
 from viz.stage import Stage
 from viz.tape import Rows
 
-GLASS = 0.38
+GLASS = 0.6
 """How opaque buildings are while a network is shown."""
 
 PIN_PX = 20.0
@@ -30,12 +30,12 @@ class Cast:
     the port that colours it.
     """
 
-    def __init__(self, run: Run, layers: list[str], colour: Mapping[tuple[str, str], PortSheet]) -> None:
+    def __init__(self, run: Run, layers: list[str], colour: Mapping[tuple[str, str], PortSheet], *, shaded: bool = False) -> None:
         self.run, self.shown = run, {name: name in layers for name in content.layers(run)}
         parts = {model: content.parts(run, model) for model in run.models}
         every = [part for found in parts.values() for part in found]
         self._sources, self._pair, places = light_sources(run, every)
-        self.stage = Stage(run).build(run, _nearest(places))
+        self.stage = Stage(run, shaded=shaded).build(run, _nearest(places))
         self.rows = Rows(run)
         self.actors: list[Actor] = []
         for number, (_, found) in enumerate(parts.items()):

@@ -44,6 +44,8 @@ class Drawn:
         look = self.actor.GetProperty()
         look.SetSpecular(0.0)
         look.SetLighting(not flat)
+        look.SetAmbient(0.0 if flat else 0.45)
+        look.SetDiffuse(1.0 if flat else 0.65)
         if alpha:
             self.actor.ForceTranslucentOn()
 
@@ -61,6 +63,20 @@ class Drawn:
         """Give every element its colour: (elements, 3 or 4) bytes."""
         self.colours[:, : colours.shape[1]] = colours[self.owner]
         self.painted()
+
+    def reshape(self, shell: Shell, colour: tuple[int, ...]) -> None:
+        """Show another shell of one colour with the same actor."""
+        from vtkmodules.util.numpy_support import numpy_to_vtk
+
+        self.owner, self.points = shell.owner, np.ascontiguousarray(shell.points, _kind(shell.points))
+        self.colours = np.tile(np.array(colour, np.uint8), (len(shell.points), 1))
+        self._held = [np.ascontiguousarray(shell.normals, np.float32)]
+        self._scalars = numpy_to_vtk(self.colours)
+        self._points.SetData(numpy_to_vtk(self.points))
+        self.data.SetPolys(cells(shell))
+        self.data.GetPointData().SetScalars(self._scalars)
+        self.data.GetPointData().SetNormals(numpy_to_vtk(self._held[0]))
+        self.data.Modified()
 
 
 def _kind(points: np.ndarray) -> type[np.floating[Any]]:

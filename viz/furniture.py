@@ -96,13 +96,21 @@ class Legend:
         if shade is None:
             return
         unit = "" if shade.port.unit == "1" else f" [{shade.port.unit.replace('m3', 'm³').replace('m2', 'm²')}]"
-        pen.text((x, y), readable(f"{bar.part.label}: {shade.port.label or shade.port.name}{unit}"), INK, font(small))
+        pen.text((x, y), fitting(readable(f"{bar.part.label}: {shade.port.label or shade.port.name}"), unit, small, wide), INK, font(small))
         strip = Pictures.fromarray(np.repeat(shade.colours[None], 1, axis=0)).resize((wide, round(9 * scale)))
         top = y + round(18 * scale)
         image.paste(strip, (x, top))
         for share, anchor in ((0.0, "la"), (0.5, "ma"), (1.0, "ra")):
             value = shade.low + share * (shade.high - shade.low)
             pen.text((x + share * wide, top + round(10 * scale)), f"{value:.3g}", SOFT, font(tiny), anchor=anchor)
+
+
+def fitting(text: str, unit: str, size_px: int, wide: int) -> str:
+    """Return `text` with its unit, cut where it would be wider than `wide` pixels."""
+    cut = text
+    while len(cut) > 4 and font(size_px).getlength(cut + unit) > wide:
+        cut = cut.removesuffix("…")[:-1].rstrip() + "…"
+    return cut + unit
 
 
 def _chosen(actors: Sequence[Actor]) -> list[Actor]:

@@ -80,34 +80,39 @@ class Light:
     colours: Palette
 
 
-def light_at(run: Run, second: int, look: str) -> Light:
-    """Return the light of a look at a second of a run; InputError for an unknown look."""
-    if look not in LOOKS:
-        raise InputError(nearest(look, LOOKS, what="look"))
-    if look == "auto":
-        azimuth, altitude = sun(run, second)
-        day = float(np.clip((altitude - DUSK_DEG) / -DUSK_DEG, 0.0, 1.0))
-        day = round(day * 16) / 16
-    else:
-        (azimuth, altitude), day = NOON, float(look == "day")
-    mixed = {
-        one.name: tuple(day * d + (1 - day) * n for d, n in zip(getattr(DAY, one.name), getattr(NIGHT, one.name), strict=True))
-        for one in fields(Palette)
-    }
-    if day < 0.5:
-        azimuth, altitude = NOON
-    return Light(day, azimuth, max(altitude, 12.0), Palette(**mixed))
+class Sky:
+    """The light over a run's city, by a look; InputError for an unknown one."""
+
+    def __init__(self, run: Run, look: str) -> None:
+        if look not in LOOKS:
+            raise InputError(nearest(look, LOOKS, what="look"))
+        self._run, self._look = run, look
+        self._place = where(run) if look == "auto" else None
+
+    def at(self, second: float) -> Light:
+        """Return the light at a second of the run."""
+        if self._look == "auto":
+            azimuth, altitude = sun(self._run.start + timedelta(seconds=second), self._place)
+            day = round(16 * float(np.clip((altitude - DUSK_DEG) / -DUSK_DEG, 0.0, 1.0))) / 16
+        else:
+            (azimuth, altitude), day = NOON, float(self._look == "day")
+        mixed = {
+            one.name: tuple(day * d + (1 - day) * n for d, n in zip(getattr(DAY, one.name), getattr(NIGHT, one.name), strict=True))
+            for one in fields(Palette)
+        }
+        if day < 0.5:
+            azimuth, altitude = NOON
+        return Light(day, azimuth, max(altitude, 12.0), Palette(**mixed))
 
 
-def sun(run: Run, second: int) -> tuple[float, float]:
+def sun(now: datetime, place: tuple[float, float] | None) -> tuple[float, float]:
     """Return the sun's azimuth (from north, clockwise) and altitude in degrees, to about a degree.
 
-    Declination and equation of time by the low-precision formulae of the Astronomical Almanac. A city whose place
-    on Earth cannot be told from its pack is taken to lie at 30 degrees north, at the middle of its time zone.
+    Declination and equation of time by the low-precision formulae of the Astronomical Almanac. `place`: longitude and
+    latitude; a city whose place cannot be told is taken to lie at 30 degrees north, in the middle of its time zone.
     """
-    now = run.start + timedelta(seconds=second)
     offset_h = (now.utcoffset() or timedelta(0)).total_seconds() / 3600
-    lon_deg, lat_deg = where(run) or (15.0 * offset_h, 30.0)
+    lon_deg, lat_deg = place or (15.0 * offset_h, 30.0)
     hour = now.hour + now.minute / 60 + now.second / 3600 - offset_h
     days = (now.replace(tzinfo=None) - datetime(2000, 1, 1, 12)).total_seconds() / 86400 - offset_h / 24
     anomaly = np.radians(357.529 + 0.98560028 * days)

@@ -203,3 +203,18 @@ def bowl(ring: np.ndarray, height_m: float, *, inner: float = 0.52, lip: float =
     pitch = patches([middle + (ring - middle) * inner], 2.0)
     made.append(Shell(pitch.points, pitch.corners, pitch.offsets, pitch.normals, np.full(count, len(made))))
     return join(made)
+
+
+def shadows(rings: Sequence[np.ndarray], height_m: np.ndarray, towards_m: np.ndarray, z_m: float) -> Shell:
+    """Return the ground that upright walls on convex rings shade; `towards_m` (2,): how far a metre of height reaches.
+
+    The shadows are one shape: where two meet the ground is no darker.
+    """
+    import shapely
+
+    both = [np.vstack([ring, ring + towards_m * high]) for ring, high in zip(rings, height_m, strict=True)]
+    hulls = shapely.convex_hull([shapely.multipoints(points) for points in both])
+    found = shapely.constrained_delaunay_triangles(shapely.union_all(hulls))
+    xy = shapely.get_coordinates(found).reshape(-1, 4, 2)[:, :3].reshape(-1, 2)
+    points = np.column_stack([xy, np.full(len(xy), z_m)])
+    return Shell(points, np.arange(len(xy)), np.arange(0, len(xy) + 1, 3), _up(len(xy)), np.zeros(len(xy), int))

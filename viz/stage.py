@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from viz.drawn import Drawn
 from viz.light import Light
 from viz.shells import Shell
 
-GROUND_Z, PLACE_Z, STREET_Z, GLOW_Z = -1.2, -0.8, 0.2, 0.5
+GROUND_Z, PLACE_Z, STREET_Z, GLOW_Z, SHADOW_Z = -1.2, -0.8, 0.2, 0.5, 1.15
 """Heights, in metres, of what lies flat: apart enough that none shines through another from some kilometres away."""
 
 TINTS = {"river": "water", "lake": "water", "water": "water", "park": "green", "green": "green", "garden": "green", "village": "green"}
@@ -26,9 +25,10 @@ Rgb = np.ndarray
 
 
 class Stage:
-    """The ground a run stands on. `layers`: layer name -> what is drawn of it; "" is always there."""
+    """The ground a run stands on. `layers`: layer name -> what is drawn of it; "" is always there. `shaded`: buildings cast shadows."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, shaded: bool = False) -> None:
+        self._shaded = shaded
         x0, y0, x1, y1 = content.bounds_m(run)
         self.middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
         self.half_m = np.array([x1 - x0, y1 - y0]) / 2
@@ -82,7 +82,6 @@ class Stage:
             drawn.painted()
 
         drawn.actor.PickableOff()
-        drawn.actor.UseBoundsOff()
         self._add("", drawn, painter)
 
     def _ground(self) -> None:
@@ -90,12 +89,10 @@ class Stage:
         x, y = np.meshgrid(*(self.middle[i] + steps * max(self.half_m[i], 200.0) for i in range(2)))
         xy = np.column_stack([x.ravel(), y.ravel()])
         drawn = Drawn(_grid(np.column_stack([xy, np.full(len(xy), GROUND_Z)]), len(steps), len(steps)), flat=True)
-        drawn.actor.UseBoundsOff()
         haze = self._hazed(xy)
-        grain = 1 + 0.05 * np.sin(xy[:, :1] / 173.0) * np.sin(xy[:, 1:] / 211.0)
 
         def painter(light: Light, _: np.ndarray) -> None:
-            drawn.colours[:] = np.array(light.colours.ground) * grain * (1 - haze) + np.array(light.colours.haze) * haze
+            drawn.colours[:] = np.array(light.colours.ground) * (1 - haze) + np.array(light.colours.haze) * haze
             drawn.painted()
 
         self._add("", drawn, painter)
@@ -105,7 +102,6 @@ class Stage:
             return
         shell = shells.patches([place.shape for place in outlines], PLACE_Z + 0.7 * np.arange(len(outlines)) / len(outlines))
         drawn = Drawn(shell, flat=True)
-        drawn.actor.UseBoundsOff()
         haze = self._hazed(shell.points[:, :2])
         names = [TINTS.get(place.kind, "paved") for place in outlines]
         nearest = self._nearest(shell.points[:, :2])
@@ -146,7 +142,7 @@ class Stage:
 
     def _buildings(self, run: Run) -> None:
         bowls, plain = _split(run)
-        rings = [one.shape for one in plain]
+        rings = [shells.outwards(one.shape) for one in plain]
         tops = np.array([max(3.0, one.height_m) for one in plain])
         wall = shells.walls(rings, np.zeros(len(rings)), tops)
         if wall.uv is not None:
@@ -178,6 +174,23 @@ class Stage:
         self._add("buildings", self.roofs, paint_roofs)
         for one in bowls:
             self._bowl(one)
+        if self._shaded:
+            self._shadows([one.shape for one in run.city.buildings], np.array([one.height_m for one in run.city.buildings]))
+
+    def _shadows(self, rings: list[np.ndarray], tops: np.ndarray) -> None:
+        drawn = Drawn(shells.join([]), alpha=True, flat=True)
+        drawn.actor.PickableOff()
+        cast: list[tuple[float, float]] = []
+
+        def painter(light: Light, _: np.ndarray) -> None:
+            drawn.actor.SetVisibility(bool(light.day > 0.5 and self.walls and self.walls.actor.GetVisibility()))
+            if light.day > 0.5 and cast != [(light.azimuth_deg, light.altitude_deg)]:
+                cast[:] = [(light.azimuth_deg, light.altitude_deg)]
+                azimuth, altitude = np.radians(cast[0])
+                away = -np.array([np.sin(azimuth), np.cos(azimuth)]) / np.tan(altitude)
+                drawn.reshape(shells.shadows(rings, tops, away, SHADOW_Z), (24, 34, 60, 82))
+
+        self._add("buildings", drawn, painter)
 
     def _bowl(self, one: Building) -> None:
         shell = shells.bowl(one.shape, max(10.0, one.height_m))
@@ -209,6 +222,7 @@ class _Windows:
         self._texture.SetInputData(self._image)
         for turn_on in (self._texture.InterpolateOn, self._texture.MipmapOn, self._texture.RepeatOn):
             turn_on()
+        self._texture.SetMaximumAnisotropicFiltering(1)
         drawn.actor.SetTexture(self._texture)
 
     def turn(self, day: float) -> None:
@@ -229,17 +243,17 @@ def _windows(is_day: bool) -> np.ndarray:
     rng = np.random.default_rng(7)
     cell, count = 8, CELLS
     pixels = np.empty((count * cell, count * cell, 3))
-    pixels[:] = (255, 255, 255) if is_day else (46, 54, 74)
+    pixels[:] = (255, 255, 255) if is_day else (58, 68, 94)
     warm = np.array([[255, 214, 150], [255, 232, 190], [250, 190, 120], [214, 226, 255]], float)
     for row in range(count):
         for column in range(count):
             if is_day:
                 colour = np.array([176, 190, 206]) + rng.integers(-14, 14)
-            elif rng.random() < 0.36:
-                colour = warm[rng.integers(len(warm))] * rng.uniform(0.72, 1.0)
+            elif rng.random() < 0.42:
+                colour = warm[rng.integers(len(warm))] * rng.uniform(0.8, 1.0)
             else:
                 colour = np.array([20.0, 25.0, 38.0])
-            pixels[row * cell + 2 : row * cell + 6, column * cell + 2 : column * cell + 7] = colour
+            pixels[row * cell + 2 : row * cell + 7, column * cell + 1 : column * cell + 7] = colour
     return pixels.astype(np.uint8)
 
 
@@ -294,12 +308,3 @@ def _half(ribbon: Shell, side: int) -> Shell:
     middle = (points[0::2] + points[1::2]) / 2
     points[1 - side :: 2] = middle + np.array([0.0, 0.0, 1.0])
     return Shell(points, ribbon.corners, ribbon.offsets, ribbon.normals, ribbon.owner)
-
-
-def hide(drawn: list[Drawn], *, shown: bool) -> None:
-    """Show or hide what is drawn of a layer."""
-    for one in drawn:
-        one.actor.SetVisibility(shown)
-
-
-Actor = Any
