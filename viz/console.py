@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 STYLE = """
 html, body { overflow: hidden; background: #10151c; margin: 0; }
 .city { display: flex; flex-direction: column; height: 100vh; outline: none; background: #10151c; color: #e8ecf1; }
-.head, .foot { display: flex; align-items: center; gap: 14px; padding: 6px 14px; }
+.foot { display: flex; align-items: center; gap: 14px; padding: 6px 14px; }
 .middle { flex: 1; display: flex; min-height: 0; position: relative; }
 .side { width: 176px; padding: 8px 14px; overflow-y: auto; }
 .side label { display: flex; gap: 8px; align-items: center; padding: 3px 0; cursor: pointer; font-size: .9rem; }
 .view { flex: 1; position: relative; min-width: 0; }
-.clock { font-variant-numeric: tabular-nums; font-size: 1.6rem; font-weight: 600; letter-spacing: .02em; }
+.clock { font-variant-numeric: tabular-nums; font-size: 1.35rem; font-weight: 600; line-height: 1.2; letter-spacing: .02em; }
 .note { background: #7a3b00; padding: 1px 8px; border-radius: 3px; font-size: .8rem; }
 .happened { font-size: .85rem; color: #ffb454; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .marks { position: relative; height: 18px; margin: 0 8px; }
@@ -59,14 +59,10 @@ def build(served: Served) -> Any:
 
     with DivLayout(served.server):
         client.Style(STYLE)
-        with html.Div(classes="city", tabindex="0", keydown=(served.key, "[$event.key]")):
-            with html.Div(classes="head"):
-                html.Span("{{ clock }}", classes="clock")
-                html.Span("{{ title }}")
-                html.Span("{{ note }}", classes="note", v_if="note")
+        with html.Div(classes="city", tabindex="0", keydown=(served.key, "[$event.key, $event.target.tagName]")):
             with html.Div(classes="middle"):
                 _side(html)
-                with html.Div(classes="view", pointerdown=f"pressed = {PRESSED}", click=(served.click, CLICKED)):
+                with html.Div(classes="view", mousedown=f"pressed = {PRESSED}", click=(served.click, CLICKED)):
                     view = _view(served)
                 _curve(served, html)
             _foot(served, html)
@@ -128,4 +124,6 @@ def _foot(served: Served, html: Any) -> None:
                 )
             html.Input(type="range", min=0, max=("last_s",), step=1, v_model_number="second", id="second")
     with html.Div(classes="foot", style="padding-top:0"):
-        html.Span("{{ happened || 'nothing was done to the city yet' }}", classes="happened")
+        html.Span("{{ clock }}", classes="clock")
+        html.Span("{{ note }}", classes="note", v_if="note")
+        html.Span("{{ happened }}", classes="happened")

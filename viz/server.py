@@ -22,6 +22,7 @@ from viz.console import build
 from viz.curve import Curve
 from viz.guard import LOCAL, Guard
 from viz.player import Player
+from viz.window import point_m
 
 EXTRA = ("trame_pyvista", "trame_vtk", "trame_vuetify")
 SIZE_PX = (1280, 720)
@@ -174,7 +175,6 @@ class Served:
         title = str(run.manifest.get("title") or run.name.replace("_", " "))
         return {
             "trame__title": title,
-            "title": title,
             "note": player.note(),
             "last_s": player.last_s,
             "every_s": int(run.manifest["record_every_s"]),
@@ -249,20 +249,20 @@ class Served:
         self.state.update(self._moving())
         self.draw_soon()
 
-    def key(self, name: str) -> None:
-        """Do what a key of the page says."""
+    def key(self, name: str, target: str) -> None:
+        """Do what a key of the page says, unless a control (`target`: its HTML tag) takes it for itself."""
         keys = {" ": "play", "ArrowRight": "on", "ArrowLeft": "back", "+": "faster", "-": "slower", "c": "camera"}
         keys |= {"Home": "start", "End": "end"}
-        if name in keys:
+        if name in keys and target not in ("INPUT", "SELECT", "BUTTON"):
             self.do(keys[name])
 
     def click(self, x: float, y: float, width: float, height: float, pressed: Sequence[float]) -> None:
         """Pick what lies under a point of the page's picture (pixels from its top left); a drag picks nothing."""
         if abs(x - pressed[0]) + abs(y - pressed[1]) > 4 or width < 1 or height < 1:
             return
-        point = self._point_m(x / width, 1 - y / height)
-        picked = self.scene.pick(point) if point is not None else None
-        self.show_curve(picked)
+        wide, high = self.scene.plotter.render_window.GetSize()
+        point = point_m(self.scene.plotter, x / width * wide, (1 - y / height) * high)
+        self.show_curve(self.scene.pick(point) if point else None)
 
     def show_curve(self, picked: tuple[str, str, str] | None) -> None:
         """Show the curve of an element; none for None."""
@@ -271,16 +271,6 @@ class Served:
         png = base64.b64encode(self.curve.png()).decode() if self.curve else ""
         self.state.curve = f"data:image/png;base64,{png}" if png else ""
         self.state.update(self._moving())
-
-    def _point_m(self, across: float, up: float) -> tuple[float, float, float] | None:
-        """Return the place in the scene under a point of the picture; None in the sky."""
-        import vtk
-
-        wide, high = self.scene.plotter.render_window.GetSize()
-        picker = vtk.vtkWorldPointPicker()
-        picker.Pick(across * wide, up * high, 0, self.scene.plotter.renderer)
-        x, y, z = picker.GetPickPosition()
-        return (x, y, z)
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 

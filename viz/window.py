@@ -26,6 +26,8 @@ TICK_MS = 50
 EDGE_PX, BELOW_CLOCK_PX, ROW_PX, BUTTON_PX = 18, 150, 24, 16
 STATUS_UP, CITY_UP = 0.16, 0.19
 """Heights of the line that says what goes on, and of where the city begins to take clicks."""
+AT_M = 3.0
+"""How high over the ground a click is taken to mean."""
 STILL_PX = 4
 """A mouse that moved less between press and release has clicked."""
 INK, ACCENT, MARKED, SHADE = "#f2f4f7", "#5aa9ff", "#ffb454", "#0e131e"
@@ -208,7 +210,8 @@ class Window:
     def on_release(self, x: int, y: int) -> None:
         """Pick what lies there, unless the mouse was dragged."""
         if abs(x - self.pressed[0]) + abs(y - self.pressed[1]) <= STILL_PX and y > CITY_UP * self.plotter.window_size[1]:
-            self.pick(self.scene.pick(point_m(self.plotter, x, y)))
+            point = point_m(self.plotter, x, y)
+            self.pick(self.scene.pick(point) if point else None)
 
     def pick(self, picked: tuple[str, str, str] | None) -> None:
         """Show the curve of an element; none for None."""
@@ -295,10 +298,19 @@ class Overlay:
         self.actor, self.image = None, None
 
 
-def point_m(plotter: Any, x: float, y: float) -> tuple[float, float, float]:
-    """Return the place in the scene, metres, under a pixel of its last picture, counted from the lower left."""
-    import vtk
+def point_m(plotter: Any, x: float, y: float) -> tuple[float, float, float] | None:
+    """Return the place on the ground, metres, under a pixel counted from the lower left; None in the sky.
 
-    picker = vtk.vtkWorldPointPicker()
-    picker.Pick(x, y, 0, plotter.renderer)
-    return tuple(picker.GetPickPosition())
+    Networks lie at the ground and are seen through buildings, so it is the ground that is meant, not the wall before it.
+    """
+    ends = []
+    for depth in (0.0, 1.0):
+        plotter.renderer.SetDisplayPoint(x, y, depth)
+        plotter.renderer.DisplayToWorld()
+        *place, w = plotter.renderer.GetWorldPoint()
+        ends.append(np.array(place) / (w or 1.0))
+    near, ray = ends[0], ends[1] - ends[0]
+    if ray[2] >= 0 or near[2] <= AT_M:
+        return None
+    found = near + ray * (AT_M - near[2]) / ray[2]
+    return float(found[0]), float(found[1]), AT_M
