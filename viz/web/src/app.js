@@ -50,6 +50,7 @@ export class App {
     document.documentElement.lang = this.language === "zh" ? "zh-CN" : "en";
     document.title = this.index.title || this.runs[0].title || this.runs[0].name;
     this.root = root;
+    root.classList.toggle("soft", Boolean(this.stage?.soft));
     this.ui = new Ui(this, root);
     this.clock.listen(() => this.drawSoon());
     this.drawSoon();

@@ -199,7 +199,7 @@ void main() {
   float foot = roof ? 1.0 : mix(0.80, 1.0, smoothstep(0.0, 14.0, vHigh.x));
   vec3 stone = mix(vec3(0.93, 0.91, 0.87), vec3(0.80, 0.83, 0.86), tint);
   vec3 day = stone * light * foot;
-  vec3 night = mix(vec3(0.082, 0.098, 0.145), vec3(0.055, 0.068, 0.105), tint) * (roof ? 1.28 : 0.82 + 0.35 * max(0.0, dot(vFace, uSun)));
+  vec3 night = mix(vec3(0.125, 0.148, 0.210), vec3(0.092, 0.110, 0.160), tint) * (roof ? 1.30 : 0.82 + 0.35 * max(0.0, dot(vFace, uSun)));
   if (!roof) {
     vec2 at = vec2(vWall.x / 3.6, vHigh.x / 3.3);
     vec2 wide = fwidth(at);
@@ -218,6 +218,6 @@ void main() {
     day *= 1.0 - 0.12 * line;
     night += 0.02 * line;
   }
-  night *= 0.55 + 0.45 * vLit;
+  night *= 0.42 + 0.58 * vLit;
   gl_FragColor = vec4(hazed(mix(day, night, uNight), vAway), uSolid);
 }`;

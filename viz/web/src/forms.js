@@ -15,6 +15,7 @@ void shade(vec4 at) { vState = stateOf(aElement); vElement = aElement; vAway = l
 const TINT = /* glsl */ `
 varying vec4 vState;
 varying float vElement, vAway;
+float strength() { return vState.a < 0.75 ? 1.0 : clamp((vState.a * 255.0 - 193.0) / 62.0, 0.0, 1.0); }
 vec3 tint() {
   vec3 none = mix(vec3(0.62, 0.64, 0.66), vec3(0.20, 0.23, 0.28), uNight);
   vec3 off = mix(vec3(0.16, 0.15, 0.17), vec3(0.02, 0.02, 0.03), uNight);
@@ -50,7 +51,7 @@ export function flats(shared, shape) {
         if (uPick > 0.5) { gl_FragColor = picked(vElement); return; }
         if (uLifted > 0.5 && vLift < 0.005) discard;
         vec3 colour = tint() * mix(0.96, 0.86, uNight) * (1.0 - 0.22 * smoothstep(0.55, 1.0, abs(vAcross)));
-        float alpha = vState.a < 0.25 ? 0.25 : uThin;
+        float alpha = (vState.a < 0.25 ? 0.25 : uThin) * mix(0.12, 1.0, strength());
         gl_FragColor = vec4(hazed(colour, vAway), alpha);
       }`,
     }),
@@ -186,7 +187,7 @@ export function bodies(shared, shape) {
       fragment: `${TINT} void main() {
         if (uPick > 0.5) { gl_FragColor = picked(vElement); return; }
         if (vState.a < 0.25) discard;
-        gl_FragColor = vec4(hazed(tint(), vAway), 0.34);
+        gl_FragColor = vec4(hazed(tint(), vAway), 0.42 * strength());
       }`,
     }),
   );

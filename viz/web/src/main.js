@@ -76,7 +76,7 @@ function idle(work) {
 }
 
 function hook(app) {
-  globalThis.twin.timings = app.timings;
+  globalThis.twin.app = app; globalThis.twin.timings = app.timings;
   globalThis.twin.seek = (second) => app.seek(second);
   globalThis.twin.value = (model, set, id, port, second, key = "a") => app.runs.find((run) => run.key === key).value(model, set, id, port, second);
   globalThis.twin.movers = (model, key = "a") => moversNow(app, model, key);
@@ -116,7 +116,7 @@ function moversNow(app, model, key) {
 
 function fail(error) {
   const line = error instanceof Damaged ? `${say("damaged")} ${error.message}` : `${error.name}: ${error.message}`;
-  root.prepend(make("p", { class: "notice", role: "alert" }, line));
+  root.prepend(make("p", { class: "alert", role: "alert" }, line));
 }
 
 addEventListener("unhandledrejection", (event) => {

@@ -1,5 +1,6 @@
 // Moving things: one small body drawn many times; two keyframes each, the graphics card goes between them.
-import { BufferAttribute, DynamicDrawUsage, Group, InstancedBufferAttribute, InstancedBufferGeometry, Mesh, Vector4 } from "three";
+import { BufferAttribute, BufferGeometry, DynamicDrawUsage, Group, InstancedBufferAttribute, InstancedBufferGeometry, Mesh, Points, Vector3, Vector4 } from "three";
+import { BODY, SPRITE } from "./movershade.js";
 import { material } from "./shade.js";
 
 // Colours of kinds: told apart also by colour-blind people, bright enough for the night.
@@ -21,7 +22,6 @@ const SHAPES = {
   box: [[-0.5, 0.5, 0.5, 0.5, 0, 1]],
   blue_light: [[-0.5, 0.5, 0.5, 0.48, 0.08, 0.8], [-0.05, 0.2, 0.4, 0.36, 0.8, 1]],
 };
-const SIMPLE = [[-0.5, 0.5, 0.5, 0.3, 0, 1]];
 
 function bodyGeometry(boxes) {
   const [positions, index] = [[], []];
@@ -41,51 +41,6 @@ function bodyGeometry(boxes) {
   return { position: new BufferAttribute(new Float32Array(positions), 3), index };
 }
 
-const VERTEX = /* glsl */ `
-attribute vec4 aPath, aWhen;
-uniform vec3 uSize[KINDS];
-uniform vec4 uColour[KINDS];
-uniform float uLeast;
-varying vec3 vAt, vColour;
-varying float vAway, vThing;
-void main() {
-  int kind = int(aWhen.w + 0.5);
-  vec4 colour = uColour[kind];
-  bool there = uTime >= aWhen.x - 0.051 && uTime <= aWhen.y + 0.051 && colour.a > 0.5;
-  float share = clamp((uTime - aWhen.x) / max(0.001, aWhen.y - aWhen.x), 0.0, 1.0);
-  vec2 here = mix(aPath.xy, aPath.zw, share);
-  vec3 size = uSize[kind];
-  vec4 foot = modelViewMatrix * vec4(here, 0.0, 1.0);
-  float tall = max(size.x, size.z) * uPixels / max(1.0, -foot.z);
-  float grow = max(1.0, uLeast / tall);
-  vec3 body = position * size * grow;
-  float c = cos(aWhen.z), s = sin(aWhen.z);
-  vec4 at = modelViewMatrix * vec4(here + vec2(c * body.x - s * body.y, s * body.x + c * body.y), body.z + 0.2, 1.0);
-  vAt = position;
-  vColour = colour.rgb;
-  vAway = length(at.xyz);
-  vThing = float(gl_InstanceID);
-  gl_Position = there ? projectionMatrix * at : vec4(2.0, 2.0, 2.0, 1.0);
-}`;
-
-const FRAGMENT = /* glsl */ `
-uniform float uLamps, uBlue;
-varying vec3 vAt, vColour;
-varying float vAway, vThing;
-void main() {
-  if (uPick > 0.5) { gl_FragColor = picked(vThing); return; }
-  float light = 0.74 + 0.26 * smoothstep(0.0, 0.9, vAt.z);
-  vec3 colour = vColour * mix(light * 0.92, light, uNight);
-  if (uLamps > 0.5) {
-    float night = uNight;
-    colour *= 1.0 - 0.25 * night;
-    if (vAt.x > 0.42 && vAt.z < 0.6) colour = mix(colour, vec3(1.0, 0.96, 0.82), night);
-    if (vAt.x < -0.44 && vAt.z < 0.6) colour = mix(colour, vec3(0.95, 0.16, 0.12), night);
-  }
-  if (uBlue > 0.5 && vAt.z > 0.8) colour = mix(vec3(0.1, 0.25, 0.6), vec3(0.45, 0.72, 1.0), uBlink);
-  gl_FragColor = vec4(mix(colour, hazed(colour, vAway), 0.6), 1.0);
-}`;
-
 // All things of one model; a mesh for each body among its kinds.
 export class MoverLayer {
   constructor(run, tracks, shared, firstColour) {
@@ -100,33 +55,31 @@ export class MoverLayer {
     this.bodies = [...new Set(tracks.kinds.map((kind) => kind.body))].map((body) => this.body(body, shared));
   }
 
+  // A body as it is seen near by (drawn once a thing) and from afar (a point a thing): the same keyframes feed both.
   body(name, shared) {
-    const sizes = this.tracks.kinds.map((kind) => ({ x: kind.size_m[0], y: kind.size_m[1], z: kind.size_m[2] }));
-    const one = material(shared, {
-      defines: { KINDS: sizes.length },
+    const said = {
+      defines: { KINDS: this.tracks.kinds.length },
       uniforms: {
-        uSize: { value: sizes },
+        uSize: { value: this.tracks.kinds.map((kind) => new Vector3(...kind.size_m)) },
         uColour: { value: this.uColour },
         uLeast: { value: LEAST[name] ?? 4 },
         uLamps: { value: ["car", "bus", "blue_light"].includes(name) ? 1 : 0 },
         uBlue: { value: name === "blue_light" ? 1 : 0 },
+        uUpright: { value: name === "person" ? 1 : 0 },
       },
-      vertex: VERTEX,
-      fragment: FRAGMENT,
-    });
-    const geometries = [SHAPES[name] ?? SHAPES.box, SIMPLE].map((boxes) => {
-      const { position, index } = bodyGeometry(boxes);
-      const geometry = new InstancedBufferGeometry();
-      geometry.setAttribute("position", position);
-      geometry.setIndex(index);
-      return geometry;
-    });
-    const mesh = new Mesh(geometries[0], one);
-    mesh.frustumCulled = false;
-    mesh.renderOrder = 2;
-    mesh.userData.movers = true;
-    this.group.add(mesh);
-    return { name, mesh, geometries, rows: new Uint32Array(0), path: null, when: null };
+    };
+    const near = new InstancedBufferGeometry();
+    const { position, index } = bodyGeometry(SHAPES[name] ?? SHAPES.box);
+    near.setAttribute("position", position);
+    near.setIndex(index);
+    const meshes = [new Mesh(near, material(shared, { ...said, ...BODY })), new Points(new BufferGeometry(), material(shared, { ...said, ...SPRITE }))];
+    for (const mesh of meshes) {
+      mesh.frustumCulled = false;
+      mesh.renderOrder = 2;
+      this.group.add(mesh);
+    }
+    meshes[1].visible = false;
+    return { name, meshes, rows: new Uint32Array(0), path: [], when: [] };
   }
 
   // Give the stretch at a second to the card: room for every thing in it.
@@ -140,25 +93,32 @@ export class MoverLayer {
       body.rows = Uint32Array.from(rows);
       body.cursor = new Uint32Array(rows.length);
       body.next = new Float32Array(rows.length);
-      if (!body.path || body.path.count < rows.length) this.grow(body, rows.length);
-      for (const geometry of body.geometries) geometry.instanceCount = rows.length;
+      if (!body.path.length || body.path[0].count < rows.length) this.grow(body, rows.length);
+      this.limit(body, rows.length);
     }
   }
 
+  limit(body, count) {
+    body.meshes[0].geometry.instanceCount = count;
+    body.meshes[1].geometry.setDrawRange(0, count);
+  }
+
   grow(body, count) {
-    const room = Math.max(64, Math.ceil(count * 1.25));
-    body.path = new InstancedBufferAttribute(new Float32Array(room * 4), 4).setUsage(DynamicDrawUsage);
-    body.when = new InstancedBufferAttribute(new Float32Array(room * 4), 4).setUsage(DynamicDrawUsage);
-    for (const geometry of body.geometries) {
-      geometry.dispose();
-      geometry.setAttribute("aPath", body.path);
-      geometry.setAttribute("aWhen", body.when);
+    const room = Math.max(64, Math.ceil(count * 1.25)) * 4;
+    for (const [name, key] of [["aPath", "path"], ["aWhen", "when"]]) {
+      const held = new Float32Array(room);
+      body[key] = [InstancedBufferAttribute, BufferAttribute].map((Kind) => new Kind(held, 4).setUsage(DynamicDrawUsage));
+      body.meshes.forEach(({ geometry }, i) => {
+        geometry.dispose();
+        geometry.setAttribute(name, body[key][i]);
+      });
     }
+    body.meshes[1].geometry.setAttribute("position", body.path[1]);
   }
 
   clear() {
     this.stretch = null;
-    for (const body of this.bodies) for (const geometry of body.geometries) geometry.instanceCount = 0;
+    for (const body of this.bodies) this.limit(body, 0);
     this.counts.fill(0);
   }
 
@@ -173,7 +133,7 @@ export class MoverLayer {
         this.write(body, slot, second, jump);
         changed = true;
       }
-      if (changed) body.path.needsUpdate = body.when.needsUpdate = true;
+      if (changed) for (const attribute of [...body.path, ...body.when]) attribute.needsUpdate = true;
     }
     if (jump || Math.floor(second) !== Math.floor(this.time)) this.count(second);
     this.time = second;
@@ -188,7 +148,7 @@ export class MoverLayer {
     body.cursor[slot] = k;
     const last = Math.min(k + 1, to);
     body.next[slot] = k < to ? stretch.t[k + 1] : NEVER;
-    const [path, when, at] = [body.path.array, body.when.array, slot * 4];
+    const [path, when, at] = [body.path[0].array, body.when[0].array, slot * 4];
     path[at] = stretch.x[k];
     path[at + 1] = stretch.y[k];
     path[at + 2] = stretch.x[last];
@@ -211,9 +171,12 @@ export class MoverLayer {
     this.uColour[kind].w = on ? 1 : 0;
   }
 
-  // Few triangles when the viewer is far away or the machine is slow.
+  // Points instead of bodies: when the viewer is far away, or the machine is slow.
   simple(on) {
-    for (const body of this.bodies) body.mesh.geometry = body.geometries[on ? 1 : 0];
+    for (const { meshes } of this.bodies) {
+      meshes[0].visible = !on;
+      meshes[1].visible = on;
+    }
   }
 
   // Where a thing is now, [x, y]; null when it is not in the city.

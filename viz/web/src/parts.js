@@ -2,11 +2,12 @@
 import { Group, Mesh } from "three";
 import { ABSENT } from "./data.js";
 import { bodies, crosses, flats, lines, markers } from "./forms.js";
-import { DARK, NONE, NORMAL, States } from "./shade.js";
+import { DARK, NONE, NORMAL, States, WEAK } from "./shade.js";
 
 const PLAIN = [148, 163, 184];
 export const ON = [86, 180, 233];
 export const OFF = [213, 94, 0];
+const FAINT = new Set(["area", "cloud"]); // forms that fade where there is nothing of what they show
 const CROSSED = new Set(["road", "tube", "wire", "marker"]);
 
 // What a set is made of, by form and by the shape of its elements.
@@ -80,6 +81,7 @@ export class PartLayer {
     const [low, high] = port.range ?? [port.low, port.high];
     const span = high - low || 1;
     const step = (port.high - port.low) / 65534;
+    const fades = FAINT.has(this.part.form) && low === 0;
     return (cell, bytes, to) => {
       if (cell < 0 || table[cell] === ABSENT) return NONE;
       const share = (port.low + table[cell] * step - low) / span;
@@ -87,7 +89,7 @@ export class PartLayer {
       bytes[to] = map[row];
       bytes[to + 1] = map[row + 1];
       bytes[to + 2] = map[row + 2];
-      return NORMAL;
+      return fades ? WEAK + Math.round((NORMAL - WEAK) * Math.min(1, Math.max(0, share * 8))) : NORMAL;
     };
   }
 

@@ -4,6 +4,7 @@ import { Color, DataTexture, NearestFilter, RGBAFormat, ShaderMaterial, Unsigned
 const WIDTH = 1024;
 
 export const NORMAL = 255; // alpha of an element's state: as it should be
+export const WEAK = 193; // up from here to NORMAL: how much there is
 export const DARK = 128; // a switch of it is off that was on
 export const NONE = 0; // nothing is recorded
 

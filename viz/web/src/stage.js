@@ -137,7 +137,7 @@ export class Stage {
       renderer.clear();
       const world = this.worlds[number];
       update(world);
-      const far = this.soft || this.camera.position.distanceTo(this.controls.target) > 900;
+      const far = this.camera.position.distanceTo(this.controls.target) > (this.soft ? 350 : 1600);
       for (const layer of world.movers) layer.simple(far);
       renderer.render(world.scene, this.camera);
     });

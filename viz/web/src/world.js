@@ -50,7 +50,7 @@ export class World {
     add([this.buildings.mesh], this.buildings.ids.length, { kind: "building" });
     for (const layer of this.parts) add(layer.meshes(), layer.count, { kind: "part", layer });
     for (const layer of this.movers) {
-      for (const body of layer.bodies) add([body.mesh], Math.max(1, layer.tracks.things * 2), { kind: "mover", layer, body });
+      for (const body of layer.bodies) add(body.meshes, Math.max(1, layer.tracks.things * 2), { kind: "mover", layer, body });
     }
   }
 

@@ -16,6 +16,7 @@ export class Labels {
     this.root.hidden = !app.labelled;
     if (!app.labelled) return;
     let used = 0;
+    this.free = this.clear();
     app.stage.views().forEach((view, number) => {
       app.stage.aim(view);
       const taken = [];
@@ -34,12 +35,19 @@ export class Labels {
     for (let i = used; i < this.held.length; i++) this.held[i].hidden = true;
   }
 
+  // What the panels leave free of the picture: left, right, top, bottom.
+  clear() {
+    const { left, right, bar, foot } = this.app.ui.edges();
+    return [left + 60, right - 60, bar + 24, foot];
+  }
+
   at(place, view) {
     if (!placeName(place.name)) return null;
     const found = this.app.stage.project([place.at[0], place.at[1], (place.height_m || 0) + (place.ring ? 2 : 14)], view);
     if (!found) return null;
     const [x, y, away] = found;
-    const inside = x > view[0] + 30 && x < view[0] + view[2] - 30 && y > view[1] + 50 && y < view[1] + view[3] - 20;
+    const [left, right, top, low] = this.free;
+    const inside = x > Math.max(view[0] + 40, left) && x < Math.min(view[0] + view[2] - 40, right) && y > Math.max(view[1] + 20, top) && y < Math.min(view[1] + view[3], low);
     return inside ? { place, x, y, away } : null;
   }
 

@@ -14,7 +14,7 @@ const CLICK = 5; // pixels a pointer may move and still click
 
 export class Ui {
   constructor(app, root) {
-    this.app = app;
+    Object.assign(this, { app, root });
     this.bar = new Bar(app);
     this.layers = new LayerList(app);
     this.journal = new JournalList(app);
@@ -25,7 +25,7 @@ export class Ui {
     this.help = new Help();
     this.canvas = app.canvas;
     this.canvas.setAttribute("aria-label", app.runs.map((run) => run.title || run.name).join(", "));
-    this.picture = make("main", { class: "picture" }, this.canvas, this.labels.root, this.badges(), app.stage ? "" : make("p", { class: "notice", role: "alert" }, say("no_webgl")));
+    this.picture = make("main", { class: "picture" }, this.canvas, this.labels.root, this.badges(), app.stage ? "" : make("p", { class: "alert", role: "alert" }, say("no_webgl")));
     root.replaceChildren(
       this.picture, this.bar.root, this.bar.banner, make("div", { class: "side left" }, this.layers.root),
       make("div", { class: "side right" }, this.card.root, this.journal.root), make("footer", { class: "foot" }, this.kpis.root, this.timeline.root), this.help.root,
@@ -50,6 +50,14 @@ export class Ui {
   resize() {
     const { width, height } = this.picture.getBoundingClientRect();
     this.app.stage?.resize(Math.round(width), Math.round(height));
+  }
+
+  // The inner edges of what lies over the picture.
+  edges() {
+    const box = (selector) => this.root.querySelector(selector).getBoundingClientRect();
+    const wide = innerWidth > 800 && !this.root.classList.contains("bare");
+    const [bar, foot] = [box(".bar").bottom, wide || this.root.classList.contains("bare") ? box(".foot").top : box(".left").top];
+    return { left: wide ? box(".left").right : 0, right: wide ? box(".right").left : innerWidth, bar, foot };
   }
 
   watchPointer() {
