@@ -115,23 +115,9 @@ def mark_all(run: Run, panels: Sequence[Axes]) -> None:
         mark(axes, run, LINES, named=False)
 
 
-def reduced(values: np.ndarray, across: object) -> tuple[np.ndarray, str]:
-    """Return one number a moment of (time, element) values, as the KPI's `across` says, and a word for it."""
-    if values.shape[1] == 1:
-        return values[:, 0], ""
-    how = across if across in ("min", "max", "sum", "mean") else "mean"
-    named = {"min": "lowest", "max": "highest", "sum": "sum", "mean": "mean"}[str(how)]
-    return getattr(np, f"nan{how}")(values, axis=1), named
-
-
 def _kpi_curve(axes: Axes, run: Run, row: Mapping[str, Any], said: Mapping[str, Any], model: str, port: Any) -> None:
     field = run.fields[model][port.name]
-    at = said.get("at") or ()
-    ids = [at] if isinstance(at, str) else [str(one) for one in at]
-    if ids and set(ids) <= set(field[port.at].values.tolist()):
-        field = field.sel({port.at: ids})
-    values = field.values.astype(float)
-    level, word = reduced(values, said.get("across"))
+    level, word = written.reduced(written.chosen(run, said), said.get("across"))
     axes.plot(field.time.values, level, color=LINES.movers[0], linewidth=1.5)
     for text, colour, name in ((said.get("threshold"), "#7a5c3e", "threshold"), (row["target"], "#b42323", "target")):
         number = _level(text, port.unit, row if name == "target" else None, said)

@@ -92,7 +92,8 @@ def _head(both: Both) -> list[Block]:
     else:
         blocks.append(Text("No difference was found on what both recorded."))
     differing = [(name, one, other) for name, one, other in both.kpis if one and other and one["value"] != other["value"]]
-    blocks.append(Text(f"{len(differing)} of {plural(len(both.kpis), 'key figure')} differ; {_verdicts(both)}"))
+    if both.kpis:
+        blocks.append(Text(f"{len(differing)} of {plural(len(both.kpis), 'key figure')} differ; {_verdicts(both)}"))
     tiles = [_tile(one, other) for _, one, other in differing[:8]]
     return [*blocks, Tiles(tiles)] if tiles else blocks
 
@@ -193,7 +194,7 @@ def _kpis(both: Both) -> list[Block]:
         rows.append([str(either["label"]), *shown, " / ".join(units), less or "-", share or "-", " / ".join(goals), *verdicts, better])
     columns = ("figure", "A", "B", "unit", "B less A", "%", "target", "A", "B", "better")
     return [
-        Table(columns, rows, (3, 1.1, 1.1, 0.9, 1.5, 1.1, 1.2, 1.3, 1.3, 1.3), (1, 2, 4, 5)),
+        Table(columns, rows, (2.6, 1, 1, 0.8, 1.5, 1.1, 1.2, 1.6, 1.6, 1.8), (1, 2, 4, 5)),
         Text("Better is said by the direction of the target alone; without a target it is not assessed."),
     ]
 

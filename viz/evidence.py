@@ -104,13 +104,14 @@ def warnings(run: Run) -> list[Note]:
         )
     provenance = str(run.city.provenance or (run.manifest.get("city") or {}).get("provenance") or "")
     if provenance != "surveyed":
-        what = f"This city is {provenance}" if provenance else "Nothing says where this city's data come from"
-        invented = (
-            f" {plural(len(run.city.synthetic), 'entry').replace('entrys', 'entries')} of what is invented stand at the end."
-            if run.city.synthetic
-            else ""
+        outline = f"This city is {provenance}: it shows a place in outline, and its figures must not be taken for those of the real one."
+        said = outline if provenance else "Nothing says where this city's data come from: they must not be taken for those of a real one."
+        invented = len(run.city.synthetic)
+        found.append(
+            Note(
+                said + (f" What is invented stands at the end ({invented} {'entry' if invented == 1 else 'entries'})." if invented else "")
+            )
         )
-        found.append(Note(f"{what}: it shows a place in outline, and its figures must not be taken for those of the real one.{invented}"))
     return found
 
 

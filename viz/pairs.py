@@ -9,7 +9,7 @@ import numpy as np
 from twin.errors import TwinError
 from twin.results import Run
 from viz import fonts, written
-from viz.charts import LINES, MAP, grid_of, png, reduced
+from viz.charts import LINES, MAP, grid_of, png
 from viz.divergence import Apart, values
 from viz.map import Layer, frame, furniture, ground, name_places, paint, paper
 from viz.page import Picture
@@ -38,11 +38,8 @@ def curves(a: Run, b: Run, names: tuple[str, str]) -> list[Picture]:
         figure, panels = grid_of(len(panels_of))
         for axes, ((of, across, ids), label) in zip(panels, panels_of.items(), strict=True):
             for run, colour, name, dashes in zip((a, b), LINES.movers, names, ("-", "--"), strict=False):
-                sheet, port = run.port(of)
-                field = run.fields[sheet.name][port.name]
-                chosen = [id for id in ids.split(",") if id in sheet.elements[port.at].ids]
-                field = field.sel({port.at: chosen}) if chosen else field
-                level, word = reduced(field.values.astype(float), across)
+                port = run.port(of)[1]
+                level, word = written.reduced(written.chosen(run, {"of": of, "at": ids.split(",")}), across)
                 axes.plot(times_on(a, run), level, color=colour, linewidth=1.5, linestyle=dashes, label=name)
             shown = unit(port.unit)
             axes.set_ylabel(f"{word} {port.label or port.name}{f' [{shown}]' if shown else ''}".strip(), fontsize=7.5)
@@ -57,10 +54,11 @@ def times_on(a: Run, run: Run) -> np.ndarray:
 
 
 def maps(a: Run, b: Run, found: Sequence[Apart], names: tuple[str, str]) -> list[Picture]:
-    """Draw B less A of the ports that get furthest apart and have shapes, each at the sample where it is furthest."""
+    """Draw B less A at the sample where it is furthest: for each model the port with the most values that differ, coloured ones first."""
     pictures: list[Picture] = []
     models: set[str] = set()
-    for one in found:
+    ranked = sorted(found, key=lambda one: (not one.port.cmap, -one.share * one.common))
+    for one in ranked:
         elements = a.static[one.model].elements[one.port.at]
         if one.model in models or not elements.shapes or one.common < 2 or len(pictures) == MAPS:
             continue

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twin.results import Run
+from viz import written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,10 +54,11 @@ class Row:
         return f"journal {run.clock(self.happened_s)}, {self.model}.{self.name} {self.where}".strip()
 
 
-def _facts(facts: Any) -> str:
-    said = facts if isinstance(facts, dict) else {}
-    shown = (f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in said.items())
-    return ", ".join(shown)[:160]
+def _facts(several: Sequence[Any]) -> str:
+    """Return the facts that all rows of a group share."""
+    first = several[0] if isinstance(several[0], dict) else {}
+    same = {key: value for key, value in first.items() if all(isinstance(one, dict) and one.get(key) == value for one in several)}
+    return ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in same.items())[:160]
 
 
 def rows(run: Run) -> list[Row]:
@@ -67,8 +69,8 @@ def rows(run: Run) -> list[Row]:
     keys = ["t_seen_s", "t_happened_s", "kind", "model", "name", "severity", "source"]
     for (seen_s, happened_s, kind, model, name, severity, source), group in loud.groupby(keys, sort=False):
         elements = tuple(dict.fromkeys(one for one in group["element"] if one))
-        facts = _facts(group["facts"].iloc[0]) if len(group) == 1 else ""
-        found.append(Row(int(seen_s), int(happened_s), kind, model, name, severity, source, elements, len(group), facts))
+        said = (int(seen_s), int(happened_s), kind, model, name, severity, source, elements, len(group))
+        found.append(Row(*said, _facts(list(group["facts"]))))
     return found
 
 
@@ -140,4 +142,10 @@ def _worst(run: Run, found: Sequence[Row]) -> Moment:
         second = int(warned[int(np.argmax(in_a_minute))]) + 60
         at = max(int(np.searchsorted(times, second, side="right")) - 1, 0)
         return Moment(int(times[at]), "during", f"the end of the minute with the most warnings ({int(in_a_minute.max()):,})")
+    for name, said in written.measured(run).items():
+        extreme = {"max": np.argmax, "min": np.argmin}.get(str(said.get("over")))
+        level = written.level(run, said) if said.get("target") and extreme else None
+        if level is not None and extreme:
+            second = int(times[int(extreme(level))])
+            return Moment(second, "during", f"the sample at which KPI {name} took its value; no element stopped, and nothing was warned of")
     return Moment(int(times[len(times) // 2]), "during", "the middle of the record: no element stopped, and nothing was warned of")

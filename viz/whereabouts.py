@@ -31,10 +31,16 @@ class _Names:
             self._shapes.append(Polygon(shape) if self._rings else LineString(shape) if len(shape) > 1 else Point(shape[0]))
 
     def nearest(self, point: np.ndarray, within_m: float) -> str:
+        """Return the name within so many metres; of rings the one that the point is in."""
         from shapely import Point, STRtree
 
+        if not self._names:
+            return ""
         self._tree = self._tree or STRtree(self._shapes)
-        found = self._tree.query_nearest(Point(point), max_distance=within_m, all_matches=False) if self._names else ()
+        if self._rings:
+            found = self._tree.query(Point(point), predicate="within")
+        else:
+            found = self._tree.query_nearest(Point(point), max_distance=within_m, all_matches=False)
         return self._names[int(found[0])] if len(found) else ""
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from twin.errors import StorageError
+import numpy as np
+
+from twin.errors import InputError, StorageError
 from twin.results import Run
 
 LIMIT_BYTES = 2 * 2**20
@@ -51,3 +53,30 @@ def measured(run: Run) -> dict[str, dict[str, Any]]:
     """Return the KPIs as the scenario declares them, by name: of, at, across, over, target."""
     kpis = scenario(run).get("kpis")
     return {str(name): dict(one) for name, one in kpis.items() if isinstance(one, Mapping)} if isinstance(kpis, Mapping) else {}
+
+
+def chosen(run: Run, said: Mapping[str, Any]) -> np.ndarray:
+    """Return the (time, element) values of a KPI's port at its elements (`at`), all of them where it names none."""
+    sheet, port = run.port(str(said.get("of", "")))
+    field = run.fields[sheet.name][port.name]
+    at = said.get("at") or ()
+    ids = [id for id in ([at] if isinstance(at, str) else map(str, at)) if id in sheet.elements[port.at].ids]
+    return np.asarray((field.sel({port.at: ids}) if ids else field).values, float)
+
+
+def level(run: Run, said: Mapping[str, Any]) -> np.ndarray | None:
+    """Return the one number a moment that a KPI is made of; None for a KPI of events, or where nothing is recorded."""
+    try:
+        values = chosen(run, said)
+    except InputError:
+        return None
+    return reduced(values, said.get("across"))[0] if values.size else None
+
+
+def reduced(values: np.ndarray, across: object) -> tuple[np.ndarray, str]:
+    """Return one number a moment of (time, element) values, as the KPI's `across` says, and a word for it."""
+    if values.shape[1] == 1:
+        return values[:, 0], ""
+    how = across if across in ("min", "max", "sum", "mean") else "mean"
+    named = {"min": "lowest", "max": "highest", "sum": "sum", "mean": "mean"}[str(how)]
+    return getattr(np, f"nan{how}")(values, axis=1), named
