@@ -20,9 +20,6 @@ html, body { overflow: hidden; background: #10151c; margin: 0; }
 .happened { font-size: .85rem; color: #ffb454; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .marks { position: relative; height: 18px; margin: 0 8px; }
 .mark { position: absolute; bottom: 0; width: 3px; height: 14px; margin-left: -1px; background: #ffb454; cursor: pointer; }
-.mark:hover::after { content: attr(data-label); position: absolute; bottom: 17px; left: 0; background: #ffb454; color: #10151c;
-  padding: 2px 6px; border-radius: 3px; white-space: nowrap; font-size: .75rem; z-index: 9; }
-.mark.late:hover::after { left: auto; right: 0; }
 .line { flex: 1; min-width: 0; }
 .line input { width: 100%; accent-color: #5aa9ff; display: block; margin: 0; }
 .city button, .city select { background: #232b36; color: inherit; border: 0; border-radius: 4px; padding: 5px 11px; font-size: .9rem; }
@@ -117,9 +114,9 @@ def _foot(served: Served, html: Any) -> None:
                 html.Div(
                     v_for="mark in marks",
                     key="mark.second",
-                    classes=("['mark', mark.at > 60 ? 'late' : '']",),
+                    classes="mark",
                     style=("'left:' + mark.at + '%'",),
-                    data_label=("mark.clock + ' ' + mark.label",),
+                    title=("mark.clock + ' ' + mark.label",),
                     click="second = mark.second",
                 )
             html.Input(type="range", min=0, max=("last_s",), step=1, v_model_number="second", id="second")

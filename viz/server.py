@@ -121,7 +121,7 @@ class Served:
         self.scene.plotter.enable_terrain_style(mouse_wheel_zooms=True)
         self.server = get_server(f"twin-{id(self)}", client_type="vue3")
         self.state = self.server.state
-        self._waiting = False
+        self._waiting, self.size_px = False, SIZE_PX
         self._tasks: set[asyncio.Task[None]] = set()
         self.state.update(self._known())
         self.view: Any = None
@@ -299,11 +299,12 @@ class Served:
         self.view.render()
 
     async def _play(self) -> None:
-        """Let time pass while it plays."""
+        """Let time pass while it plays; lay the picture out anew when the page has another size."""
         before = time.monotonic()
         while True:
             await asyncio.sleep(FRAME_S)
-            now = time.monotonic()
-            if self.player.tick(now - before):
+            now, size = time.monotonic(), tuple(self.scene.plotter.render_window.GetSize())
+            if self.player.tick(now - before) or size != self.size_px:
+                self.size_px = size
                 self.draw()
             before = now

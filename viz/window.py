@@ -222,9 +222,9 @@ class Window:
         self.draw()
 
     def on_timer(self) -> None:
-        """Let the time pass that has passed since the last picture."""
+        """Let the time pass that has passed since the last picture; lay everything out anew in a window of another size."""
         now = time.monotonic()
-        if self.player.tick(now - self.ticked):
+        if self.player.tick(now - self.ticked) or tuple(self.plotter.window_size) != self.placed:
             self.draw()
         self.ticked = now
 
