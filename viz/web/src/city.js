@@ -15,14 +15,15 @@ const COVER = {
   plaza: ["#d8d2c4", "#1b2130"],
 };
 const PLAIN = ["#bfc0b4", "#121927"];
-export const FLAT = { transparent: true, depthTest: false, depthWrite: false };
+// What lies on the ground is drawn before all that stands on it, in order: nothing flickers, and depth is not asked.
+export const FLAT = { transparent: false, depthTest: false, depthWrite: false };
 
 export function sky(shared) {
   const dome = new Mesh(
     new SphereGeometry(1, 24, 12),
     material(shared, {
+      ...FLAT,
       side: BackSide,
-      depthWrite: false,
       vertex: `varying vec3 vUp; void main() { vUp = position; gl_Position = (projectionMatrix * mat4(mat3(modelViewMatrix)) * vec4(position, 1.0)).xyww; }`,
       fragment: `varying vec3 vUp; void main() {
         if (uPick > 0.5) discard;
@@ -32,7 +33,7 @@ export function sky(shared) {
     }),
   );
   dome.frustumCulled = false;
-  dome.renderOrder = 5;
+  dome.renderOrder = -110;
   return dome;
 }
 
@@ -42,11 +43,10 @@ export function ground(shared, bounds) {
     new PlaneGeometry(size, size, 40, 40),
     material(shared, {
       ...FLAT,
-      transparent: false,
-      vertex: `varying vec4 vAt; void main() { vec4 at = modelViewMatrix * vec4(position, 1.0); vAt = vec4(position, length(at.xyz)); gl_Position = projectionMatrix * at; }`,
-      fragment: `varying vec4 vAt; void main() {
+      vertex: `varying vec3 vAt; void main() { vec4 at = modelViewMatrix * vec4(position, 1.0); vAt = at.xyz; gl_Position = projectionMatrix * at; }`,
+      fragment: `varying vec3 vAt; void main() {
         if (uPick > 0.5) discard;
-        gl_FragColor = vec4(hazed(uGround, vAt.w), 1.0);
+        gl_FragColor = vec4(hazed(uGround, length(vAt)), 1.0);
       }`,
     }),
   );
@@ -218,6 +218,6 @@ void main() {
     day *= 1.0 - 0.12 * line;
     night += 0.02 * line;
   }
-  night *= 0.42 + 0.58 * vLit;
+  night *= 0.48 + 0.52 * vLit;
   gl_FragColor = vec4(hazed(mix(day, night, uNight), vAway), uSolid);
 }`;

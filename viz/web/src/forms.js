@@ -1,5 +1,5 @@
 // Geometry and materials of element sets, one mesh (and a faint one behind buildings) for a whole set.
-import { GreaterDepth, LessEqualDepth, Mesh } from "three";
+import { CustomBlending, GreaterDepth, LessEqualDepth, Mesh } from "three";
 import { FLAT } from "./city.js";
 import { material, STATE } from "./shade.js";
 import { eachShape, middle, openRing, ribbon, triangles, Vertices } from "./shapes.js";
@@ -43,7 +43,7 @@ export function flats(shared, shape) {
     vertices.geometry(),
     material(shared, {
       ...place,
-      ...(lifted ? { depthWrite: false } : FLAT),
+      ...(lifted ? { depthWrite: false } : { ...FLAT, blending: CustomBlending }),
       uniforms: { uState: { value: shape.states.texture }, uThin: { value: lifted ? 0.62 : shape.closed ? 0.55 : 0.92 }, uLifted: { value: lifted ? 1 : 0 } },
       vertex: `${COLOUR} attribute float aAcross, aLift; varying float vAcross, vLift; uniform float uLifted; void main() {
         vec4 at = modelViewMatrix * vec4(position.xy, position.z + uLifted * (0.3 + aLift), 1.0); shade(at); vAcross = aAcross; vLift = aLift; gl_Position = projectionMatrix * at; }`,

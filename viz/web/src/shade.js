@@ -9,7 +9,7 @@ export const DARK = 128; // a switch of it is off that was on
 export const NONE = 0; // nothing is recorded
 
 export const DAY = { sky: "#5f93c9", horizon: "#cfdcE6", ground: "#c9cabd", haze: 0.000075 };
-export const NIGHT = { sky: "#040812", horizon: "#141d31", ground: "#0b1019", haze: 0.00013 };
+export const NIGHT = { sky: "#040812", horizon: "#141d31", ground: "#0d1420", haze: 0.00013 };
 
 // Uniforms that every material refers to: changed once, seen by all.
 export function sharedUniforms() {
