@@ -1,4 +1,4 @@
-"""Finds out, each in a process of its own, whether the engines load, and how to mend what does not."""
+"""Finds out, each in a process of its own, whether engines and what draws load, and how to mend what does not."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ REINSTALL = "python -m pip install --force-reinstall -c configs/constraints.txt 
 
 @dataclass(frozen=True)
 class Check:
-    """A thing to load: what it is for, the code that loads and uses it, and the command that mends it."""
+    """A thing to load: what it is for, the code that loads and uses it, and the command that mends it.
+
+    `optional`: everything else works without it.
+    """
 
     name: str
     purpose: str
     code: str
     mend: str
+    optional: bool = False
 
 
 PANDAPOWER = "import pandapower as pp, pandapower.networks as n; net = n.example_simple(); pp.runpp(net); print(pp.__version__)"
@@ -32,10 +36,34 @@ NETCONVERT = (
 )
 EPANET = "from epanet import toolkit as t; p = t.createproject(); print(t.getversion()); t.deleteproject(p)"
 VTK = (
-    "import os; os.environ.setdefault('VTK_DEFAULT_OPENGL_WINDOW', 'vtkEGLRenderWindow'); import vtk; w = vtk.vtkRenderWindow(); "
-    "w.SetOffScreenRendering(1); w.SetSize(64, 64); w.AddRenderer(vtk.vtkRenderer()); w.Render(); print(vtk.vtkVersion().GetVTKVersion())"
+    "import vtkmodules.vtkRenderingOpenGL2; from vtkmodules.vtkCommonCore import vtkVersion; "
+    "from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow, vtkWindowToImageFilter; "
+    "r = vtkRenderer(); r.SetBackground(1, 1, 1); w = vtkRenderWindow(); w.SetOffScreenRendering(1); w.SetSize(64, 64); w.AddRenderer(r); "
+    "w.Render(); p = vtkWindowToImageFilter(); p.SetInput(w); p.Update(); "
+    "assert p.GetOutput().GetScalarRange()[0] > 250, 'VTK draws nothing'; "
+    "print(vtkVersion().GetVTKVersion())"
 )
-VTK_MEND = "python -m pip install -c configs/constraints.txt vtk && apt-get install libegl1 libgl1-mesa-dri"
+VTK_MEND = "apt-get install libegl1 libgl1-mesa-dri (Debian's names); reports and replays need neither"
+CHARTS = (
+    "import matplotlib; from matplotlib.figure import Figure; import io; f = Figure(); f.add_subplot().plot([0, 1]); "
+    "f.savefig(io.BytesIO()); print(matplotlib.__version__)"
+)
+PAGES = (
+    "import jinja2; assert jinja2.Template('{{ a }}').render(a=1) == '1'; from importlib.metadata import version; print(version('Jinja2'))"
+)
+PDF = "import typst; assert typst.compile(b'hello').startswith(b'%PDF'); from importlib.metadata import version; print(version('typst'))"
+FONT = (
+    "import pathlib; from importlib.metadata import version; from importlib.util import find_spec; "
+    "folder = pathlib.Path(find_spec('pylopdf_fonts_zh_cn').submodule_search_locations[0]); "
+    "from fontTools.ttLib import TTFont; assert 0x4e2d in TTFont(next(folder.glob('*.otf'))).getBestCmap(); "
+    "print(version('pylopdf-fonts-zh-cn'))"
+)
+FILMS = (
+    "import imageio_ffmpeg as f, subprocess; "
+    "print(subprocess.run([f.get_ffmpeg_exe(), '-version'], capture_output=True, text=True, check=True).stdout.split(' Copyright')[0])"
+)
+SERVER = "import trame_pyvista; import trame.app; print(trame_pyvista.__version__)"
+EXTRA = "python -m pip install -c configs/constraints.txt 'citytwin[{name}]'"
 
 CHECKS = (
     Check("libsumo", "traffic", "import libsumo; print(libsumo.getVersion()[1])", REINSTALL.format(name="libsumo eclipse-sumo")),
@@ -52,9 +80,14 @@ CHECKS = (
     ),
     Check("Mesa", "people: decisions", "import mesa; print(mesa.__version__)", REINSTALL.format(name="Mesa")),
     Check("zarr", "recording", "import zarr, pyarrow, xarray; print(zarr.__version__)", REINSTALL.format(name="zarr pyarrow xarray")),
-    Check("VTK", "3D pictures, optional", VTK, VTK_MEND),
+    Check("matplotlib", "maps and curves", CHARTS, REINSTALL.format(name="matplotlib")),
+    Check("Jinja2", "reports as pages", PAGES, REINSTALL.format(name="Jinja2")),
+    Check("typst", "reports as PDF", PDF, REINSTALL.format(name="typst")),
+    Check("Noto Sans SC", "Chinese in pictures and reports", FONT, REINSTALL.format(name="pylopdf-fonts-zh-cn fonttools")),
+    Check("VTK", "3D pictures", VTK, VTK_MEND, optional=True),
+    Check("ffmpeg", "films as .mp4", FILMS, EXTRA.format(name="movie"), optional=True),
+    Check("trame", "runs in a browser: twin serve", SERVER, EXTRA.format(name="serve"), optional=True),
 )
-OPTIONAL = ("VTK",)
 
 
 def results() -> Iterator[tuple[Check, bool, str]]:
@@ -84,11 +117,9 @@ def show() -> bool:
     mends, fine = [], True
     with console.status("loading engines"):
         for check, loads, said in results():
-            optional = check.name in OPTIONAL
-            fine &= loads or optional
-            table.add_row(
-                check.name, check.purpose, "[green]loads[/]" if loads else "[yellow]absent[/]" if optional else "[red]fails[/]", said
-            )
+            fine &= loads or check.optional
+            verdict = "[green]loads[/]" if loads else "[yellow]absent, optional[/]" if check.optional else "[red]fails[/]"
+            table.add_row(check.name, check.purpose, verdict, said)
             if not loads:
                 mends.append(f"{check.name}: {check.mend}")
     console.print(table)
