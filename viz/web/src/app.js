@@ -49,6 +49,7 @@ export class App {
     this.clock.heard = [];
     document.documentElement.lang = this.language === "zh" ? "zh-CN" : "en";
     document.title = this.index.title || this.runs[0].title || this.runs[0].name;
+    if (!this.root && innerWidth <= 800) root.classList.add("bare");
     this.root = root;
     root.classList.toggle("soft", Boolean(this.stage?.soft));
     this.ui = new Ui(this, root);
@@ -155,6 +156,7 @@ export class App {
     this.selected = hit && hit.kind === "part" ? { kind: "part", run: hit.run ?? hit.world.run, part: hit.part ?? hit.layer.part, index: hit.index } : hit;
     if (this.followed && this.followed !== this.selected) this.followed = null;
     this.tell("selected");
+    this.drawSoon();
   }
 
   follow(hit) {
@@ -166,6 +168,20 @@ export class App {
   keepUp() {
     const at = this.followed.layer.position(this.followed.index);
     if (at) this.stage.centre(at);
+  }
+
+  // Where the chosen thing is in a world, [x, y, z]; null when it is not there.
+  chosenPoint(world) {
+    const { selected } = this;
+    if (!selected) return null;
+    if (selected.kind === "part") {
+      const layer = world.parts.find((one) => one.part.model === selected.part.model && one.part.set === selected.part.set);
+      const [x, y, z = 0] = layer?.centres[layer.part.ids.indexOf(selected.part.ids[selected.index])] ?? [];
+      return x === undefined ? null : [x, y, z];
+    }
+    if (selected.world !== world) return null;
+    const at = selected.kind === "mover" ? selected.layer.position(selected.index) : (selected.kind === "building" ? world.buildings : world.streets).centres[selected.index];
+    return at ? [at[0], at[1], selected.kind === "building" ? world.buildings.heights[selected.index] || 3 : 1] : null;
   }
 
   // Find 'J17', 'water.J17', or the number of a moving thing; chooses it and goes there.

@@ -7,7 +7,8 @@ export class Bar {
     this.app = app;
     this.message = make("span", { class: "message", role: "status" });
     const [run] = app.runs;
-    const names = app.runs.length > 1 ? app.runs.map((one) => `${say(`run_${one.key}`)} ${one.title || one.name}`).join("  |  ") : run.title || plainWords(run.name);
+    const titles = new Set(app.runs.map((one) => one.title || one.name));
+    const names = titles.size > 1 ? app.runs.map((one) => `${say(`run_${one.key}`)} ${one.title || one.name}`).join("  |  ") : run.title || plainWords(run.name);
     this.root = make(
       "header", { class: "bar" },
       make("button", { type: "button", class: "square", "aria-label": say("panel"), title: say("panel"), onclick: () => app.togglePanels() }, icon("panel")),

@@ -9,15 +9,15 @@ export class Labels {
     this.app = app;
     this.root = make("div", { class: "labels", "aria-hidden": "true" });
     this.held = [];
+    this.pins = [];
   }
 
   draw() {
     const { app } = this;
-    this.root.hidden = !app.labelled;
-    if (!app.labelled) return;
     let used = 0;
     this.free = this.clear();
-    app.stage.views().forEach((view, number) => {
+    this.pin();
+    if (app.labelled) app.stage.views().forEach((view, number) => {
       app.stage.aim(view);
       const taken = [];
       const seen = app.runs[number].ground.places.map((place) => this.at(place, view)).filter(Boolean).sort((one, other) => one.away - other.away);
@@ -33,6 +33,19 @@ export class Labels {
       }
     });
     for (let i = used; i < this.held.length; i++) this.held[i].hidden = true;
+  }
+
+  // A ring round what is chosen, in every view that has it.
+  pin() {
+    const { app } = this;
+    app.stage.views().forEach((view, number) => {
+      app.stage.aim(view);
+      const at = app.chosenPoint(app.worlds[number]);
+      const found = at && app.stage.project(at, view);
+      const pin = (this.pins[number] ??= this.root.appendChild(make("i", { class: "pin" })));
+      pin.hidden = !found || found[0] < view[0] || found[0] > view[0] + view[2];
+      if (!pin.hidden) pin.style.transform = `translate(${Math.round(found[0])}px, ${Math.round(found[1])}px) translate(-50%, -50%)`;
+    });
   }
 
   // What the panels leave free of the picture: left, right, top, bottom.
