@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from twin.results import MoverLook, Run
 from viz.content import Movers
 from viz.index import Writer
 from viz.pack import Chunk
-from viz.paths import Legs, Paths
+from viz.paths import Legs, Paths, walks
 
 QUANTUM_M = 0.1
 CHUNK_S, CHUNK_STEPS = 120, 5
@@ -25,6 +26,11 @@ NEAR_M = 0.4
 
 FASTEST_M_PER_S = 90.0
 """What is faster between two records did not move there: it is gone and comes back."""
+
+EXACT = 0.6
+"""In quanta: the tolerance of what would walk through a wall with less."""
+
+STANDS_M_PER_S = 0.05
 
 KINDS = 65536
 LONGEST_QUANTA = 32000
@@ -86,7 +92,7 @@ def write_movers(writer: Writer, movers: Movers, watch: Callable[[float], None])
     """Write the keyframes of a model's moving things, a stretch of time at a time; return what the index says of them."""
     run, things, chunks = writer.run, Things(list(dict.fromkeys(movers.kinds.values()))), []
     paths = Paths(run, movers.model, writer.origin_m)
-    for from_s, to_s in stretches(run):
+    for from_s, to_s in stretches(run, movers.model):
         records = _read(run, movers.model, things, from_s, to_s, writer.origin_m)
         if len(records.thing):
             looks = [movers.looks.get(label, MoverLook()) for label in things.labels]
@@ -104,10 +110,11 @@ def write_movers(writer: Writer, movers: Movers, watch: Callable[[float], None])
     return {"model": movers.model, "kinds": shown, "things": len(ids), **said, "chunks": chunks}
 
 
-def stretches(run: Run) -> Iterator[tuple[int, int]]:
+def stretches(run: Run, model: str) -> Iterator[tuple[int, int]]:
     """Yield the seconds from and to of each stretch of a run's tracks, up to its committed second."""
-    step = int(run.manifest["tracks_every_s"])
-    span = step * max(CHUNK_STEPS, -(-CHUNK_S // step))
+    every_s, period_s = int(run.manifest["tracks_every_s"]), run.static[model].period_s
+    step = math.lcm(every_s, period_s) if every_s < period_s else every_s
+    span = step * -(-max(CHUNK_S, CHUNK_STEPS * every_s) // step)
     for from_s in range(0, max(run.committed_s, 1), span):
         yield from_s, min(from_s + span, max(run.committed_s, 1))
 
@@ -126,37 +133,52 @@ def _read(run: Run, model: str, things: Things, from_s: int, to_s: int, origin_m
     twice[1:] = (np.diff(thing[order]) == 0) & (np.diff(t_s[order]) == 0)
     order = order[good[order] & ~twice]
     angle, speed = (np.nan_to_num(found[name].to_numpy(np.float64)[order]) for name in ("angle_deg", "speed_m_per_s"))
-    held = Records(thing[order], kind[order], t_s[order], xy[order], angle, speed, np.empty(0, np.int64))
-    held = held._replace(row=_presences(held, 1.5 * int(run.manifest["tracks_every_s"])))
-    return _without_last_singles(held, to_s) if to_s < run.committed_s else held
+    row = _presences(thing[order], t_s[order], xy[order], 1.5 * int(run.manifest["tracks_every_s"]))
+    held = Records(thing[order], kind[order], t_s[order], xy[order], angle, speed, row)
+    held = _chosen(held, ~_stale(held, run.static[model].period_s))
+    if to_s == run.committed_s:
+        return held
+    # what appears at the very end is left out: the next stretch begins with it
+    rows = np.diff(held.row)
+    return _chosen(held, ~np.repeat((rows == 1) & (held.t_s[held.row[:-1]] == to_s), rows))
 
 
-def _presences(records: Records, longest_s: float) -> np.ndarray:
-    dt = np.diff(records.t_s)
-    jumps = np.hypot(*np.diff(records.xy, axis=0).T) > FASTEST_M_PER_S * np.maximum(dt, 1)
-    begins = np.flatnonzero((np.diff(records.thing) != 0) | (dt > longest_s) | jumps) + 1
-    return np.concatenate([[0], begins, [len(records.thing)]]) if len(records.thing) else np.zeros(1, np.int64)
+def _presences(thing: np.ndarray, t_s: np.ndarray, xy: np.ndarray, longest_s: float) -> np.ndarray:
+    """Return where each presence begins, and the end of the last."""
+    dt = np.diff(t_s)
+    jumps = np.hypot(*np.diff(xy, axis=0).T) > FASTEST_M_PER_S * np.maximum(dt, 1)
+    begins = np.flatnonzero((np.diff(thing) != 0) | (dt > longest_s) | jumps) + 1
+    return np.concatenate([[0], begins, [len(thing)]]) if len(thing) else np.zeros(1, np.int64)
 
 
-def _without_last_singles(records: Records, to_s: int) -> Records:
-    """Leave out what appears at the very end: the next stretch begins with it."""
-    rows = np.diff(records.row)
-    gone = (rows == 1) & (records.t_s[records.row[:-1]] == to_s)
-    keep = ~np.repeat(gone, rows)
-    held = [column[keep] for column in records[:-1]]
-    return Records(*held, np.concatenate([[0], np.cumsum(rows[~gone])]))
+def _stale(records: Records, period_s: int) -> np.ndarray:
+    """Return which records repeat the one before though the thing moves: it was recorded more often than its model steps."""
+    found = np.zeros(len(records.thing), bool)
+    found[1:] = (np.diff(records.xy, axis=0) == 0).all(axis=1)
+    found[records.row[:-1]] = False
+    return found & (records.speed_m_per_s > STANDS_M_PER_S) & (records.t_s % period_s != 0)
+
+
+def _chosen(records: Records, keep: np.ndarray) -> Records:
+    """Return some of the records, presences without one left out."""
+    row = np.unique(np.concatenate([[0], np.cumsum(keep)])[records.row])
+    held = {name: column[keep] for name, column in records._asdict().items() if name != "row"}
+    return Records(**held, row=row)
 
 
 def keyframes(records: Records, from_s: int, looks: list[MoverLook], paths: Paths) -> Moments:
-    """Choose the moments of each presence that tell its motion within tolerance."""
+    """Choose the moments of each presence that tell its motion within tolerance, and through no wall."""
     from viz.motion import thinned
 
-    dense = _dense(records, from_s, looks, paths)
-    kept_to_lines = np.array([bool(look.along) for look in looks])[records.kind[records.row[:-1]]]
+    dense, kinds = _dense(records, from_s, looks, paths), records.kind[records.row[:-1]]
+    kept_to_lines = np.array([bool(look.along) for look in looks])[kinds]
     quanta = np.rint(dense.xy / QUANTUM_M)
     along = np.where(kept_to_lines, ALONG_M, NEAR_M) / QUANTUM_M
     across = np.where(kept_to_lines, ACROSS_M, NEAR_M) / QUANTUM_M
     keep = thinned(dense.start, dense.tenths, quanta, along, across, LONGEST_QUANTA)
+    strict = paths.through_walls(dense.start, np.where(keep[:, None], quanta * QUANTUM_M, np.nan)) & walks(looks)[kinds]
+    if strict.any():
+        keep = thinned(dense.start, dense.tenths, quanta, np.where(strict, EXACT, along), np.where(strict, EXACT, across), LONGEST_QUANTA)
     start = np.concatenate([[0], np.cumsum(keep)])[dense.start]
     return Moments(start, dense.tenths[keep], quanta[keep] * QUANTUM_M)
 

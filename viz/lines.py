@@ -124,7 +124,7 @@ def matched(lines: Lines, xy: np.ndarray, angle_deg: np.ndarray) -> tuple[np.nda
                     owner, begun = lines.piece_of[k], lines.piece_way[k]
                     at = begun + along
                     if out > 0:
-                        if 0.5 < begun and along < 0:
+                        if begun > 0.5 and along < 0:
                             at = begun
                         elif along > size and begun + size < lines.length[owner] - 0.5:
                             at = begun + size

@@ -39,10 +39,10 @@ def _moment(s: float, length: float, dt: float, v0: float, v1: float, even: bool
 
 @njit(cache=True, nogil=True)
 def _is_even(length: float, dt: float, v0: float, v1: float) -> bool:
+    worst = 0.0
     for k in range(1, 8):
-        if abs(_travelled(k / 8.0, length, dt, v0, v1) - length * k / 8.0) > EVEN_M:
-            return False
-    return True
+        worst = max(worst, abs(_travelled(k / 8.0, length, dt, v0, v1) - length * k / 8.0))
+    return worst <= EVEN_M
 
 
 @njit(cache=True, nogil=True)
