@@ -18,9 +18,9 @@ ROAD_Z, AREA_Z, SURFACE_Z, TUBE_Z, WIRE_Z = 0.9, 1.3, 1.7, 4.0, 11.0
 LEVEL_M, ASIDE_M = 3.0, 6.0
 """Each network lies so much higher than the one before, and so much aside, that none hides another in the same street."""
 
-BORE = 10.0
+BORE = 14.0
 """Tubes are drawn so many times as wide as they are, then held between `THIN_PX` and `THICK_PX` pixels."""
-THIN_PX, THICK_PX, POST_PX = 1.8, 4.5, 5.0
+THIN_PX, THICK_PX, POST_PX = 2.4, 7.0, 5.0
 
 STOPPED = np.array([255, 0, 128], np.uint8)
 """What was on at the first sample and is off: no colour map in use has this pink."""

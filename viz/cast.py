@@ -17,8 +17,8 @@ from viz.light import Light
 from viz.stage import Stage
 from viz.tape import Rows
 
-GLASS = 0.6
-"""How opaque buildings are while a network is shown."""
+GLASS_DAY, GLASS_NIGHT = 0.6, 0.78
+"""How opaque buildings are while a network is shown: by day light walls wash out what lies behind them, by night they do not."""
 
 PIN_PX = 20.0
 
@@ -76,10 +76,6 @@ class Cast:
             if swarm.movers.model == name:
                 for glyphs in swarm.glyphs.values():
                     glyphs.actor.SetVisibility(on)
-        networks = any(self.visible(one) and one.is_network(self.stage.size_m) for one in self.actors)
-        for drawn in (self.stage.walls, self.stage.roofs):
-            if drawn is not None:
-                drawn.actor.GetProperty().SetOpacity(GLASS if networks else 1.0)
         self._painted = ()
 
     def _stage_layer(self, name: str) -> list[Drawn]:
@@ -96,6 +92,7 @@ class Cast:
         if painted != self._painted:
             self._painted = painted
             self.stage.paint(light, lit)
+            self._glaze(light.day)
         now = Now(index, self.rows, light, lit)
         for actor in self.actors:
             if self.visible(actor):
@@ -106,6 +103,13 @@ class Cast:
         for swarm in self.swarms:
             if self.shown[swarm.movers.model]:
                 swarm.update(second, self._pixel_m)
+
+    def _glaze(self, day: float) -> None:
+        """Turn buildings to glass while a network is shown."""
+        networks = any(self.visible(one) and one.is_network(self.stage.size_m) for one in self.actors)
+        for drawn in (self.stage.walls, self.stage.roofs):
+            if drawn is not None:
+                drawn.actor.GetProperty().SetOpacity((GLASS_DAY if day > 0.5 else GLASS_NIGHT) if networks else 1.0)
 
     def _shining(self, index: int) -> np.ndarray:
         if index >= 0 and len(self._pair):

@@ -17,8 +17,11 @@ SEEN_PX, LARGEST = 5.0, 9.0
 """A mover is drawn at its true size, or larger until its longest side is `SEEN_PX` pixels, `LARGEST` times at most."""
 
 MOVER_Z = 0.9
-COLOURS = ((86, 180, 233), (0, 158, 115), (230, 159, 0), (204, 121, 167), (240, 228, 66), (213, 94, 0), (0, 114, 178))
-"""Okabe and Ito's colours, which people with any colour vision tell apart."""
+COLOURS = (
+    *((86, 180, 233), (0, 158, 115), (230, 159, 0), (204, 121, 167), (240, 228, 66), (213, 94, 0)),
+    *((153, 221, 255), (255, 170, 187), (187, 204, 51), (238, 136, 102), (170, 170, 0)),
+)
+"""Okabe and Ito's colours, then Paul Tol's light ones: people with any colour vision tell them apart; none is lost in the night."""
 
 
 class Glyphs:

@@ -55,11 +55,11 @@ DAY = Palette(
 )
 NIGHT = Palette(
     zenith=(5, 9, 22),
-    haze=(30, 38, 62),
-    ground=(14, 19, 29),
-    water=(10, 25, 44),
-    green=(13, 27, 25),
-    paved=(28, 33, 44),
+    haze=(36, 46, 76),
+    ground=(19, 25, 38),
+    water=(13, 34, 60),
+    green=(17, 38, 34),
+    paved=(36, 42, 56),
     street=(38, 42, 52),
     wall=(92, 102, 126),
     roof=(60, 69, 90),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import Queue
+from tempfile import TemporaryFile
 from threading import Thread
 from typing import Any
 
 import numpy as np
 
-from twin.errors import InputError, StorageError
+from twin.errors import InputError
 from twin.results import Run, View
 from viz.output import check_suffix, writing
 from viz.scene import Scene
@@ -193,18 +197,21 @@ def _gif(path: Path, size: tuple[int, int], fps: int, sample: Callable[[], np.nd
 def _mp4(path: Path, size: tuple[int, int], fps: int, sample: Callable[[], np.ndarray]) -> Encoder:
     import imageio_ffmpeg
 
+    said = ["-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", str(fps), "-i", "-"]
+    made = ["-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)]
+
     def encode(pictures: Iterator[np.ndarray]) -> None:
-        film = imageio_ffmpeg.write_frames(
-            str(path), size, fps=fps, quality=None, macro_block_size=2, output_params=["-preset", "veryfast", "-crf", "21"]
-        )
-        try:
-            film.send(None)
-            for picture in pictures:
-                film.send(np.ascontiguousarray(picture))
-        finally:
-            film.close()
-        if not path.exists() or not path.stat().st_size:
-            raise StorageError(f"{path}: ffmpeg wrote nothing")
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), *said, *made]
+        with TemporaryFile() as words, subprocess.Popen(command, stdin=subprocess.PIPE, stderr=words) as ffmpeg:
+            with suppress(BrokenPipeError):  # it has ended: its exit status says why
+                for picture in pictures:
+                    ffmpeg.stdin.write(np.ascontiguousarray(picture).data)  # type: ignore[union-attr]
+            with suppress(BrokenPipeError):
+                ffmpeg.stdin.close()  # type: ignore[union-attr]
+            if ffmpeg.wait():
+                words.seek(0)
+                why = words.read().decode(errors="replace").strip().splitlines()
+                raise OSError(errno.EIO, why[-1] if why else "ffmpeg ended early")
 
     return encode
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import cache
@@ -35,7 +36,12 @@ if picture.GetOutput().GetScalarRange()[1] > 0:
 
 @cache
 def require_rendering() -> None:
-    """Draw a small picture in a child process; InputError naming the packages to install when that fails."""
+    """Draw a small picture in a child process; InputError naming the packages to install when that fails.
+
+    Where there is no display VTK is told so, by its own variable, or it would say in the user's terminal that it looked for one.
+    """
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
     try:
         done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired:

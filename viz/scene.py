@@ -110,10 +110,19 @@ class Scene:
 
     def picture(self) -> np.ndarray:
         """Return what is shown as (height, width, 3) bytes."""
-        plotter = self.plotter
-        if not plotter.render_window.GetNeverRendered():
-            plotter.render()
-        return np.asarray(plotter.screenshot(None, return_img=True))[..., :3]
+        from vtkmodules.util.numpy_support import vtk_to_numpy
+        from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
+
+        window = self.plotter.render_window
+        window.Render()
+        grab = vtkWindowToImageFilter()
+        grab.SetInput(window)
+        grab.ReadFrontBufferOff()
+        grab.ShouldRerenderOff()
+        grab.Update()
+        found = grab.GetOutput()
+        width, height, _ = found.GetDimensions()
+        return np.array(vtk_to_numpy(found.GetPointData().GetScalars()).reshape(height, width, -1)[::-1, :, :3])
 
     def save(self, path: Path | str) -> Path:
         """Write what is shown as .png or .jpg; InputError for another format or folder, StorageError when the disk refuses."""

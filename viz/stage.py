@@ -243,7 +243,7 @@ def _windows(is_day: bool) -> np.ndarray:
     rng = np.random.default_rng(7)
     cell, count = 8, CELLS
     pixels = np.empty((count * cell, count * cell, 3))
-    pixels[:] = (255, 255, 255) if is_day else (58, 68, 94)
+    pixels[:] = (255, 255, 255) if is_day else (70, 81, 110)
     warm = np.array([[255, 214, 150], [255, 232, 190], [250, 190, 120], [214, 226, 255]], float)
     for row in range(count):
         for column in range(count):
