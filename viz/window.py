@@ -16,6 +16,7 @@ from twin.results import Run
 from viz.curve import Curve
 from viz.fonts import cjk_font
 from viz.player import Mark, Player
+from viz.scene import Scene
 
 SIZE_PX = (1440, 860)
 LINE_FROM, LINE_TO, LINE_UP = 0.25, 0.76, 0.058
@@ -44,18 +45,16 @@ def require_display(environment: Mapping[str, str] = os.environ) -> None:
 def view(run: Run, *, at: object = "", camera: str = "", layers: Sequence[str] | None = None, look: str = "auto") -> None:
     """Open a run in a window until it is closed; InputError: no display, no such layer, camera or moment."""
     player = Player(run, at=at, camera=camera, layers=layers)
-    require_display()
-    from viz.scene import Scene
-
     shown = [name for name, on in player.layers.items() if on]
     scene = Scene(run, layers=shown, camera=player.camera, size=SIZE_PX, look=look, off_screen=False)
+    require_display()
     Window(scene, player).show()
 
 
 class Window:
     """Widgets round a scene: each does one thing to the player, then the picture is drawn anew."""
 
-    def __init__(self, scene: Any, player: Player) -> None:
+    def __init__(self, scene: Scene, player: Player) -> None:
         from matplotlib import get_data_path
 
         self.scene, self.player, self.plotter = scene, player, scene.plotter

@@ -92,9 +92,9 @@ def go_on(recorder: Recorder, first_s: int = 0, last_s: int = 600, every_s: int 
     return recorder
 
 
-def write(folder: Path, **rest: Any) -> Path:
+def write(folder: Path, *, duration_s: int = 600) -> Path:
     """Record the town from start to end and return its folder."""
-    go_on(start(folder, **rest)).finish("done")
+    go_on(start(folder, duration_s=duration_s), last_s=duration_s).finish("done")
     return folder
 
 
