@@ -44,7 +44,7 @@ def areas(run: Run, rows: Sequence[Row], kpis: Sequence[Mapping[str, Any]]) -> l
                     f"{one['model']}: {one['what']}",
                     f"{one['model']}: {one['what']} do not balance ({residual(one)}).",
                     "ledger",
-                    "the model's log",
+                    "the last section but one",
                 )
                 for one in open_accounts(run)
             ]
@@ -68,7 +68,7 @@ def _of_rows(run: Run, rows: Sequence[Row], group: Sequence[Row], *, degraded: b
     span = f"at {since}" if since == until else f"from {since} to {until}"
     on = f", {plural(len(ids), 'element')}" if len(ids) > 1 else f" ({ids[0]})" if ids else ""
     before = [row for row in rows if row.kind in GIVEN and row.happened_s <= first.happened_s]
-    look = f"first: {first.where or first.model}"
+    look = f"first: {first.where}" if first.where else f"{first.model} as a whole"
     if before:
         came = before[-1]
         lead = first.happened_s - came.happened_s
@@ -82,7 +82,7 @@ def _of_rows(run: Run, rows: Sequence[Row], group: Sequence[Row], *, degraded: b
 
 def open_accounts(run: Run) -> list[dict[str, Any]]:
     """Return the rows of the ledger that do not close."""
-    return [row for row in run.ledger.to_dict("records") if row.get("closes") is False]
+    return [row for row in run.ledger.to_dict("records") if not row.get("closes", True)]
 
 
 def residual(account: Mapping[str, Any]) -> str:

@@ -31,7 +31,9 @@ class Style:
     building: str = "#ecebe6"
     ink: str = "#22262b"
     stopped: str = "#14161a"
-    movers: tuple[str, ...] = ("#1f77b4", "#e0620d", "#6a3d9a", "#00876c", "#b5179e", "#7a5c3e")
+    movers: tuple[str, ...] = (
+        *("#1f77b4", "#e0620d", "#6a3d9a", "#00876c", "#b5179e", "#7a5c3e", "#d9a404", "#5aa9e6", "#37424e", "#ef5675"),
+    )
     line_width: float = 1.6
     point_size: float = 14.0
     mover_size: float = 2.5

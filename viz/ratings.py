@@ -78,12 +78,12 @@ def rate(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
         return "U", f"not reached: {', '.join(unreached)}"
     if not missed:
         return "P", f"{len(counted)} of {len(counted)} targets met"
-    if all((share := missed_by(row)) is not None and share <= NEAR for row in missed):
+    if all((share := missed_by(row)) is not None and share <= NEAR + 1e-9 for row in missed):
         return "S", f"missed by at most {NEAR:.0%} of the target: {names}"
     if "met" in verdicts:
         return (
             "M",
-            f"{verdicts.count('met')} of {len(counted)} targets met; missed by more than {NEAR:.0%}, or by an unknown share: {names}",
+            f"{verdicts.count('met')} of {len(counted)} targets met; missed by more than {NEAR:.0%} of the target: {names}",
         )
     return "U", f"no target met: {names}"
 

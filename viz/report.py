@@ -76,7 +76,7 @@ def _summary(found: Found) -> list[Block]:
     run, off = found.run, story.stopped(found.run)[0]
     given = [row for row in found.rows if row.kind in story.GIVEN]
     warned = [row for row in found.rows if row.severity in story.LOUD]
-    said = [f"The run covers {clock_span(run)} in {place_name(run)} and ended {run.status}."]
+    said = [f"The run covers {clock_span(run)} in {place_name(run)}; its status is {run.status}."]
     if given:
         first = given[0]
         told = f"{plural(sum(row.count for row in given), 'action')} {'was' if len(given) == 1 else 'were'} taken"
@@ -93,7 +93,7 @@ def _summary(found: Found) -> list[Block]:
         said.append("The journal holds no warning.")
     if off.any():
         worst, still = run.clock(int(run.times_s[int(off.argmax())])), f"{off[-1]:,}" if off[-1] else "none"
-        said.append(f"At {worst}, the worst moment, {plural(int(off.max()), 'element')} that had been on were off; at the end, {still}.")
+        said.append(f"At {worst}, the worst moment, {plural(int(off.max()), 'element')} on at the start had stopped; at the end, {still}.")
     met = [row["verdict"] for row in found.kpis if row["target"]]
     said.append(f"{met.count('met')} of {len(met)} targets were met." if met else "No key figure has a target.")
     letters = [one.letter for one in found.rated]
@@ -246,7 +246,7 @@ def _curves(found: Found) -> list[Block]:
 def _degraded(found: Found) -> list[Block]:
     run = found.run
     rows: list[Sequence[str | Cell]] = [
-        [run.clock(row.happened_s), Cell("degraded", "bad"), f"{row.what} {row.where}", row.facts]
+        [run.clock(row.happened_s), Cell("degraded", "bad"), f"{row.what} {row.where}".strip(), row.facts]
         for row in found.rows
         if row.kind == "degraded"
     ]

@@ -12,9 +12,9 @@ import viz
 from twin.errors import InputError
 from twin.ports import TRACK, ElementSet
 from twin.recorder import ModelSheet, PortSheet
-from twin.results import Run, open_run
+from twin.results import Building, Ground, Place, Run, open_run
 from viz import plot
-from viz.map import Style, _round_length
+from viz.map import Layer, Style, _round_length, paint, paper
 
 STREETS = tuple(np.array([[0.0, 300.0 * i], [1200.0, 300.0 * i]]) for i in range(4))
 BUSES = tuple(np.array([[400.0 * i, 150.0]]) for i in range(4))
@@ -170,6 +170,32 @@ def test_lines_say_what_was_done_to_the_city(run):
 def test_lines_of_an_unknown_element_are_refused(run):
     with pytest.raises(InputError, match="no bus 'B9'; known: B1, B2"):
         plot.lines(run, "grid.energized", at=["B9"])
+
+
+def test_the_map_names_places_in_both_languages_and_draws_the_ground(run, monkeypatch):
+    place = Place("p", "venue", {"en": "Stadium", "zh": "奥体中心体育场"}, np.array([[600.0, 600.0]]))
+    beside = Place("q", "venue", {"en": "On top of it"}, np.array([[605.0, 605.0]]))
+    house = Building("b", np.array([[0.0, 0.0], [90.0, 0.0], [90.0, 40.0]]), 10.0, "office", 100.0, 5)
+    monkeypatch.setattr(run, "city", Ground(places=(place, beside), buildings=(house,)))
+    axes = viz.map(run, "21:38").axes[0]
+    texts = [text.get_text() for text in axes.texts]
+    assert "Stadium 奥体中心体育场" in texts
+    assert "On top of it" not in texts
+    np.testing.assert_array_equal(axes.collections[0].get_paths()[0].vertices[:3], house.shape)
+
+
+def test_a_title_is_taken_literally_even_where_matplotlib_would_read_mathematics(run, tmp_path):
+    figure = viz.map(run, "21:38", title=r"$\frac{$ 南京")
+    figure.savefig(tmp_path / "map.png", dpi=40)
+    assert figure.axes[0].get_title(loc="left") == r"$\frac{$ 南京"
+
+
+def test_what_is_empty_is_pale_so_that_the_ground_shows():
+    square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    layer = Layer("a.b", "b", "1", "inferno", (0.0, 5.0), [square] * 3, True, np.array([0.0, 5.0, np.nan]))
+    figure, axes = paper(Style())
+    paint(figure, axes, layer, Style())
+    assert axes.collections[0].get_alpha().tolist() == pytest.approx([0.12, 0.9, 0.12])
 
 
 def test_views_import_matplotlib_only_when_they_draw():
