@@ -18,6 +18,7 @@ export function listenToKeys(app) {
     t: () => app.setTranslucent(!app.translucent),
     f: () => app.follow(app.followed ? null : app.selected),
     c: () => app.useCamera((app.camera + 1) % Math.max(1, app.cameras.length)),
+    0: () => app.useCamera(app.camera),
     p: () => app.togglePanels(),
     w: camera({ forward: 1 }),
     s: camera({ forward: -1 }),

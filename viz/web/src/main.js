@@ -1,5 +1,6 @@
 // Opens the file: reads the index, builds the page and the scenes, draws the first picture, then offers `window.twin`.
 import { App } from "./app.js";
+import { listenToKeys } from "./keys.js";
 import { Damaged, Store } from "./data.js";
 import { Run } from "./run.js";
 import { Stage } from "./stage.js";
@@ -52,6 +53,7 @@ async function open() {
   await app.seek(app.clock.second);
   app.tell("layers");
   app.timings.first_picture_ms = performance.now();
+  listenToKeys(app);
   app.run();
   idle(() => store.unpackOne());
   return app;
@@ -76,7 +78,7 @@ function idle(work) {
 }
 
 function hook(app) {
-  globalThis.twin.app = app; globalThis.twin.timings = app.timings;
+  globalThis.twin.timings = app.timings;
   globalThis.twin.seek = (second) => app.seek(second);
   globalThis.twin.value = (model, set, id, port, second, key = "a") => app.runs.find((run) => run.key === key).value(model, set, id, port, second);
   globalThis.twin.movers = (model, key = "a") => moversNow(app, model, key);

@@ -23,8 +23,15 @@ export function button(label, press, said = {}) {
   return make("button", { type: "button", onclick: press, ...said }, label);
 }
 
+// A list to choose from; chosen by hand it lets the keyboard go, so that the page's own keys work on.
 export function choice(options, chosen, change, said = {}) {
-  const select = make("select", { ...said, onchange: () => change(select.value) }, options.map(([value, text]) => make("option", { value }, text)));
+  let pointed = false;
+  const chose = () => {
+    change(select.value);
+    if (pointed) select.blur();
+    pointed = false;
+  };
+  const select = make("select", { ...said, onchange: chose, onpointerdown: () => (pointed = true), onkeydown: () => (pointed = false) }, options.map(([value, text]) => make("option", { value }, text)));
   select.value = chosen;
   return select;
 }
