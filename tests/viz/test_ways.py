@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import shapely
@@ -51,7 +53,7 @@ def test_where_lines_meet_in_a_point_a_lane_on_the_inner_side_is_cut_at_its_corn
 
 
 def test_the_line_in_the_direction_a_thing_faces_is_taken_of_two_that_lie_side_by_side():
-    back = EAST[::-1] + [0, 4]
+    back = [*EAST[::-1], 0, 4]
     lines = lines_of([EAST, back])
     line, _, offset, _ = matched(lines, np.array([[50.0, 1.9], [50.0, 1.9]]), np.array([90.0, 270.0]))
     assert line[:, 0].tolist() == [0, 2]
@@ -65,7 +67,7 @@ def test_a_line_drawn_once_is_driven_both_ways():
 
 
 def test_what_no_way_joins_goes_straight_and_is_counted():
-    far = NORTH + [0, 500]
+    far = [*NORTH, 0, 500]
     xy, found = path([EAST, far], (60, 0, 90), (110, 560, 0), dt_s=20.0)
     assert not found
     assert len(xy) == 2
@@ -160,7 +162,7 @@ def test_the_moments_kept_tell_all_others_within_tolerance(tolerance):
     q = np.rint(np.cumsum(np.cumsum(rng.normal(0, 1, (600, 2)), axis=0) * 0.3, axis=0))
     keep = thinned(start, t, q, np.full(3, tolerance), np.full(3, tolerance), 32000)
     assert keep[[0, 299, 300, 301, 599]].all()
-    for a, b in zip(start[:-1], start[1:], strict=True):
+    for a, b in itertools.pairwise(start):
         k = keep[a:b]
         told = np.column_stack([np.interp(t[a:b], t[a:b][k], q[a:b][k, i]) for i in range(2)])
         assert np.hypot(*(told - q[a:b]).T).max() <= tolerance * np.sqrt(2) + 1e-9
