@@ -1,0 +1,29 @@
+"""The scripts of the gallery run, as their first lines say, and leave what they promise."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LEFT = {
+    "planner": ["as_it_is/manifest.json", "closed/manifest.json", "closed-or-not.html", "closed.png"],
+    "researcher": ["isolated-after-2/manifest.json", "isolated-after-4/manifest.json", "unserved.png"],
+    "drill_organiser": ["drill/manifest.json", "drill.png", "drill-report.html", "drill-report.pdf", "drill-replay.html"],
+}
+
+
+def test_every_script_of_the_gallery_is_tried():
+    assert {path.stem for path in (ROOT / "docs" / "gallery").glob("*.py")} == set(LEFT)
+
+
+@pytest.mark.parametrize("name", sorted(LEFT))
+def test_a_script_of_the_gallery_runs(name, tmp_path):
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    script = ROOT / "docs" / "gallery" / f"{name}.py"
+    ran = subprocess.run([sys.executable, script, "small"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert ran.stdout.strip()
+    for file in LEFT[name]:
+        assert (tmp_path / "runs" / "gallery" / file).stat().st_size > 1000, file
