@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from twin.recorder import ModelSheet, PortSheet, Recorder
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
-FAULT_S = 300
+FAULT_S, DURATION_S = 300, 600
 KPIS = [
     {"name": "dry", "label": "Deepest water", "value": 1.5, "unit": "m", "target": "<= 1 m", "verdict": "missed"},
     {"name": "lit", "label": "Lamps lit", "value": 4.0, "unit": "1", "target": ">= 3", "verdict": "met"},
@@ -91,35 +91,34 @@ def units_at(t_s: int) -> np.ndarray:
     return units
 
 
-def write(folder: Path, *, name: str = "evening", last_s: int = 600, end: bool = True) -> Path:
-    """Write the run; `end` False leaves it as a kill would, after `last_s`."""
+def write(folder: Path, *, name: str = "evening", last_s: int = DURATION_S, fault: bool = True) -> Path:
+    """Write the run; stopped by hand when `last_s` is before its end; `fault` False: the lamps stay lit."""
     recorder = Recorder(
         folder,
         manifest={"name": name, "title": f"The {name}", "seed": 1},
         scenario_text=f"name: {name}\n",
         models=sheets(),
         start=town.START,
-        duration_s=600,
+        duration_s=DURATION_S,
         record_every_s=10,
         tracks_every_s=10,
         ground=town.ground(),
     )
     recorder.event(row(0, "inject", "Call to the post", ""))
     for t_s in range(0, last_s + 1, 10):
-        if t_s == FAULT_S:
+        if t_s == FAULT_S and fault:
             recorder.event(row(t_s, "action", "fault", "K2"))
             for lamp in town.LAMPS:
                 recorder.event(row(t_s, "notice", "went_dark", lamp) | {"severity": "warning"})
-        recorder.sample(t_s, arrays_at(t_s))
+        recorder.sample(t_s, arrays_at(t_s if fault or t_s < FAULT_S else FAULT_S - 10))
         walkers = np.zeros(60, TRACK)
         walkers["id"] = np.arange(60)
         walkers["x_m"], walkers["y_m"] = 20.0 + walkers["id"] * 3 + t_s * 0.3, 96.0 - 0.5 * (walkers["id"] % 9)
         recorder.tracks(t_s, "folk", walkers)
         recorder.tracks(t_s, "novel", units_at(t_s))
-    if end:
-        recorder.finish("done")
-        said = json.loads((folder / "manifest.json").read_text())
-        (folder / "manifest.json").write_text(json.dumps(said | {"kpis": KPIS}))
+    recorder.finish("done" if last_s == DURATION_S else "interrupted")
+    said = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(said | {"kpis": KPIS if fault else KPIS[1:]}))
     return folder
 
 
@@ -176,16 +175,22 @@ class Page:
 
 
 @contextmanager
-def chromium(**context: Any) -> Iterator[Any]:
-    """Start Debian's Chromium without a display; a fresh context of it."""
+def chromium() -> Iterator[Callable[..., Any]]:
+    """Start Playwright; what it gives opens Debian's Chromium without a display: `flags`, and what a context takes."""
     need_chromium()
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=context.pop("flags", FLAGS))
+        browsers: list[Any] = []
+
+        def fresh(flags: Sequence[str] = FLAGS, **said: Any) -> Any:
+            browsers.append(playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(flags)))
+            return browsers[-1].new_context(**({"viewport": {"width": 1280, "height": 720}, "reduced_motion": "reduce"} | said))
+
         try:
-            yield browser.new_context(**({"viewport": {"width": 1280, "height": 720}, "reduced_motion": "reduce"} | context))
+            yield fresh
         finally:
-            browser.close()
+            for browser in browsers:
+                browser.close()
 
 
 def changed(one: np.ndarray, other: np.ndarray) -> int:

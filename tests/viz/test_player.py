@@ -20,8 +20,8 @@ def run(tmp_path_factory) -> Run:
 
 @pytest.fixture(scope="module")
 def context() -> Iterator[object]:
-    with player_page.chromium() as opened:
-        yield opened
+    with player_page.chromium() as fresh:
+        yield fresh()
 
 
 @pytest.fixture(scope="module")

@@ -184,7 +184,7 @@ export class App {
     return at ? [at[0], at[1], selected.kind === "building" ? world.buildings.heights[selected.index] || 3 : 1] : null;
   }
 
-  // Find 'J17', 'water.J17', or the number of a moving thing; chooses it and goes there.
+  // Find an element by 'id', 'model.id' or 'model.set.id', or a unit by the number of a moving thing; chooses it and goes there.
   find(said) {
     const id = said.trim();
     for (const run of this.runs) {
@@ -211,6 +211,7 @@ export class App {
     this.select(hit);
     const layer = this.worlds.find((world) => world.run === hit.run)?.parts.find((one) => one.part === hit.part);
     if (layer) {
+      this.followed = null;
       this.stage.centre(layer.centres[hit.index]);
       this.layers.show(layer.key, true);
     }

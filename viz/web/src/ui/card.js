@@ -16,7 +16,7 @@ export class Card {
   async show() {
     const { selected } = this.app;
     this.rows = [];
-    this.curve = null;
+    this.curve = this.dark = this.there = this.following = null;
     this.root.hidden = !selected;
     if (!selected) return;
     const close = make("button", { type: "button", class: "close", "aria-label": say("close"), onclick: () => this.app.select(null) }, icon("close"));
@@ -46,7 +46,9 @@ export class Card {
     const id = numberText(tracks.ids[index]).replaceAll(" ", "");
     const follow = button("", () => this.app.follow(this.app.followed ? null : this.app.selected), { class: "wide" });
     this.following = follow;
-    this.root.replaceChildren(this.head(`${tracks.kinds[tracks.kindOf[index]]?.label ?? ""} ${id}`, `${this.whose(layer.run)}${plainWords(tracks.model)}`, close), follow);
+    this.there = () => layer.position(index) !== null;
+    this.away = make("p", { class: "fine", hidden: true }, say("not_there"));
+    this.root.replaceChildren(this.head(`${tracks.kinds[tracks.kindOf[index]]?.label ?? ""} ${id}`, `${this.whose(layer.run)}${plainWords(tracks.model)}`, close), this.away, follow);
   }
 
   async element({ run, part, index }, close) {
@@ -97,10 +99,11 @@ export class Card {
       if (value.textContent !== text) value.textContent = text;
       if (now === false && table[index] === 1) off.push(plainWords(port.label || port.name));
     }
-    if (this.dark && this.rows.length) {
+    if (this.dark) {
       this.dark.hidden = !off.length;
       this.dark.textContent = `✗ ${off.join(", ")}: ${say("dark_note")}`;
     }
+    if (this.there) this.away.hidden = this.there();
     if (this.following) this.following.textContent = say(this.app.followed ? "stop" : "follow");
     this.curve?.draw();
   }
