@@ -6,11 +6,10 @@ is quicker. The same by hand: `twin run`, `twin shot`, `twin report`, `twin repl
 
 import sys
 
-from viz.replay import replay
-from viz.report import report
-
 import twin
 import viz
+from viz.replay import replay
+from viz.report import report
 
 scenario = twin.load("configs/scenarios/first_look.yaml")
 if "small" in sys.argv:

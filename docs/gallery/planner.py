@@ -5,10 +5,9 @@ Run from the folder of the project: `python docs/gallery/planner.py`. Some minut
 
 import sys
 
-from viz.compare import compare
-
 import twin
 import viz
+from viz.compare import compare
 
 scenario = twin.load("configs/scenarios/first_look.yaml").with_(timeline={"feeder_fault": None, "isolated": None, "fed_back": None})
 if "small" in sys.argv:

@@ -213,7 +213,7 @@ def test_the_pages_examples_read_a_run(workplace) -> None:
 def test_the_readmes_example_runs(workplace) -> None:
     known: dict[str, object] = {}
     for block in blocks("python", ROOT / "README.md"):
-        execute(block, known)
+        execute(block._replace(text=block.text.replace(".show()", "._repr_png_()")), known)  # a test has no window
     assert {path.name for path in (workplace / "runs").iterdir()} == {"base", "detour", "step"}
     assert known["a"].status == known["b"].status == "done"
     closed = known["b"].events.query("name == 'edge_closed'")
