@@ -144,10 +144,11 @@ class Writer:
     def _port(self, sheet: ModelSheet, port: PortSheet) -> dict[str, Any]:
         if port.cmap:
             self.cmaps.add(port.cmap)
-        return self._field(sheet, port) | {"cmap": port.cmap or None, "range": list(content.span(self.run, sheet, port))}
+        values = self.run.fields[sheet.name][port.name].values
+        return self._field(port, values) | {"cmap": port.cmap or None, "range": list(port.range or _range(values))}
 
-    def _field(self, sheet: ModelSheet, port: PortSheet) -> dict[str, Any]:
-        values, chunk = self.run.fields[sheet.name][port.name].values, self.chunk("field")
+    def _field(self, port: PortSheet, values: np.ndarray) -> dict[str, Any]:
+        chunk = self.chunk("field")
         said: dict[str, Any] = {"name": port.name, "label": port.label or port.name, "unit": "" if port.unit == "1" else port.unit}
         if values.dtype == bool:
             said |= {"type": "switch", "data": chunk.put("data", by_rows(values.astype(np.uint8)), "u1"), "low": 0.0, "high": 1.0}
@@ -164,13 +165,20 @@ class Writer:
             elements = sheet.elements[port.at]
             drawn = bool(elements.shapes) and looks.get(port.at, SetLook()).shown
             if len(elements.ids) == 1 and not drawn:
-                found.append({"model": sheet.name} | self._field(sheet, port))
+                found.append({"model": sheet.name} | self._field(port, self.run.fields[sheet.name][port.name].values))
         return found
 
     def _journal(self) -> list[dict[str, Any]]:
         rows = self.run.events.rename(columns={"t_seen_s": "t_s", "t_happened_s": "happened_s"})
         keys = ["t_s", "happened_s", "kind", "source", "model", "name", "element", "severity", "facts"]
         return [dict(zip(keys, row, strict=True)) for row in rows[keys].itertuples(index=False, name=None)]
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """Return the range of what was recorded, never empty."""
+    found = values[np.isfinite(values)]
+    low, high = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
+    return (low, high) if high > low else (low, low + 1.0)
 
 
 def colour_tables(names: Collection[str]) -> dict[str, str]:

@@ -58,7 +58,7 @@ def replay(run: Run, path: Path | str, *, beside: Run | None = None, layers: Seq
         if not len(one.times_s):
             raise InputError(f"{one.path}: nothing is recorded yet")
     chosen = _chosen(runs, layers)
-    script, style = _player()
+    script, style = _player(PLAYER)
     title = " | ".join(str(one.manifest.get("title") or one.name) for one in runs)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     head = HEAD.format(language=language, policy=POLICY.format(digest=digest), title=escape(title), style=style)
@@ -80,16 +80,16 @@ def _chosen(runs: Sequence[Run], layers: Sequence[str] | None) -> list[list[str]
     return [[name for name in asked if name in names] for names in known]
 
 
-def _player() -> tuple[str, str]:
+def _player(folder: Path) -> tuple[str, str]:
     """Read the bundle; StorageError when it was not built, or could end the element it stands in."""
     found = []
     for name, end in (("player.js", "</script"), ("player.css", "</style")):
         try:
-            text = (PLAYER / name).read_text("utf-8").replace("\r\n", "\n")
+            text = (folder / name).read_text("utf-8").replace("\r\n", "\n")
         except OSError as error:
-            raise StorageError(f"{PLAYER / name}: cannot be read: {error.strerror}; build it: npm run build in {PLAYER.parent}") from error
+            raise StorageError(f"{folder / name}: cannot be read: {error.strerror}; build it: npm run build in {folder.parent}") from error
         if end in text.lower() or "<!--" in text:
-            raise StorageError(f"{PLAYER / name}: holds {end}> or <!--, which ends or hides what follows; build it again")
+            raise StorageError(f"{folder / name}: holds {end}> or <!--, which ends or hides what follows; build it again")
         found.append(text)
     return found[0], found[1]
 

@@ -53,7 +53,7 @@ def test_where_lines_meet_in_a_point_a_lane_on_the_inner_side_is_cut_at_its_corn
 
 
 def test_the_line_in_the_direction_a_thing_faces_is_taken_of_two_that_lie_side_by_side():
-    back = [*EAST[::-1], 0, 4]
+    back = EAST[::-1] + np.array([0, 4])
     lines = lines_of([EAST, back])
     line, _, offset, _ = matched(lines, np.array([[50.0, 1.9], [50.0, 1.9]]), np.array([90.0, 270.0]))
     assert line[:, 0].tolist() == [0, 2]
@@ -67,7 +67,7 @@ def test_a_line_drawn_once_is_driven_both_ways():
 
 
 def test_what_no_way_joins_goes_straight_and_is_counted():
-    far = [*NORTH, 0, 500]
+    far = NORTH + np.array([0, 500])
     xy, found = path([EAST, far], (60, 0, 90), (110, 560, 0), dt_s=20.0)
     assert not found
     assert len(xy) == 2
