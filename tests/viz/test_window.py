@@ -249,12 +249,12 @@ def tick(*_):
     if len(ticks) == 2:
         shown.on_key("space")
         shown.pick(("lamps", "lamp", "K2"))
-    if len(ticks) > 4 and shown.player.second > 60:
+    if len(ticks) > 4 and shown.player.second > 70:
         shown.plotter.screenshot(sys.argv[2])
         shown.on_key("q")
 shown.plotter.iren.add_observer("TimerEvent", tick)
 shown.show()
-print("closed at", int(shown.player.second), type(shown.plotter.render_window).__name__)
+print("closed at", int(shown.player.second), "after", len(ticks))
 """
 
 
@@ -266,7 +266,7 @@ def test_a_real_window_opens_plays_and_closes(run, tmp_path):
     command = ["xvfb-run", "-a", "-s", "-screen 0 1000x700x24", sys.executable, "-c", REAL, str(run.path), str(tmp_path / "seen.png")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout.split()[2]) > 60, "its timer lets time pass"
+    assert int(done.stdout.split()[2]) >= 70, f"its timer lets time pass: {done.stdout} {done.stderr}"
     seen = (imread(tmp_path / "seen.png")[..., :3] * 255).astype(int)
     assert count(seen, PAPER) > 50_000
     assert count(seen, AMBER) > 30
