@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from twin.errors import InputError
 from twin.results import Run
 from viz import content, fonts
+from viz.stage import TINTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +30,7 @@ class Style:
     paper: str = "#fbfaf7"
     ground: str = "#dcdad5"
     building: str = "#ecebe6"
+    tints: Mapping[str, str] = field(default_factory=lambda: {"water": "#d6e5f0", "green": "#e4efdd"})
     ink: str = "#22262b"
     stopped: str = "#14161a"
     movers: tuple[str, ...] = (
@@ -141,6 +143,9 @@ def ground(axes: Axes, run: Run, style: Style) -> None:
     from matplotlib.collections import LineCollection, PolyCollection
 
     streets = [street.shape for street in run.city.streets] or list(_largest_net(run))
+    patches = [(place.shape, style.tints[TINTS[place.kind]]) for place in run.city.places if len(place.shape) > 2 and place.kind in TINTS]
+    for shape, colour in patches:  # a river may run far beyond the city: it does not widen the view
+        axes.add_collection(PolyCollection([shape], facecolors=colour, edgecolors="none", zorder=0.4), autolim=False)
     if run.city.buildings:
         buildings = [building.shape for building in run.city.buildings]
         axes.add_collection(PolyCollection(buildings, facecolors=style.building, edgecolors="none", zorder=0.5))

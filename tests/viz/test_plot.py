@@ -198,6 +198,15 @@ def test_what_is_empty_is_pale_so_that_the_ground_shows():
     assert axes.collections[0].get_alpha().tolist() == pytest.approx([0.12, 0.9, 0.12])
 
 
+def test_a_river_is_drawn_and_does_not_widen_the_view(run, monkeypatch):
+    before = viz.map(run, "21:38").axes[0].get_xlim()
+    river = Place("r", "river", {}, np.array([[-9000.0, 0.0], [-100.0, 0.0], [-100.0, 900.0], [-9000.0, 900.0]]))
+    monkeypatch.setattr(run, "city", Ground(places=(river,)))
+    axes = viz.map(run, "21:38").axes[0]
+    assert axes.get_xlim() == before
+    np.testing.assert_array_equal(axes.collections[0].get_paths()[0].vertices[:4], river.shape)
+
+
 def test_views_import_matplotlib_only_when_they_draw():
     code = "import sys, viz.map, viz.plot; print([m for m in ('matplotlib', 'xarray', 'zarr') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
