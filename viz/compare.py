@@ -27,6 +27,7 @@ class Both:
     apart: list[divergence.Apart]
     partings: list[divergence.Parting]
     same: bool
+    sums: tuple[dict[str, str], dict[str, str]]
 
 
 def compare(a: Run, b: Run, path: Path) -> None:
@@ -63,12 +64,13 @@ def document(a: Run, b: Run) -> Document:
 def _read(a: Run, b: Run) -> Both:
     rows = [{str(row["name"]): row for row in run.kpis.astype(object).where(run.kpis.notna(), None).to_dict("records")} for run in (a, b)]
     kpis = [(name, rows[0].get(name), rows[1].get(name)) for name in dict.fromkeys([*rows[0], *rows[1]])]
-    same = divergence.same_data(a, b)
+    sums = (evidence.digests_of(a), evidence.digests_of(b))
+    same = divergence.same_data(*sums)
     apart, first = ([], None) if same else divergence.apart(a, b)
     found = [] if same else [one for one in (first, divergence.journal(a, b), divergence.tracks(a, b)) if one is not None]
     names = (a.path.resolve().name, b.path.resolve().name)
     names = names if names[0] != names[1] else (f"{names[0]} (A)", f"{names[1]} (B)")
-    return Both(a, b, names, kpis, apart, sorted(found, key=lambda one: one.second), same)
+    return Both(a, b, names, kpis, apart, sorted(found, key=lambda one: one.second), same, sums)
 
 
 def _named(letter: str, run: Run) -> Cell:
@@ -266,14 +268,13 @@ def _apart(both: Both) -> list[Block]:
 
 def _runs(both: Both) -> list[Block]:
     blocks: list[Block] = []
-    for letter, run in (("A", both.a), ("B", both.b)):
-        sums, total = evidence.digests_of(run)
+    for letter, run, sums in zip("AB", (both.a, both.b), both.sums, strict=True):
         facts = [
             (f"{letter}", f"{run.path.resolve().name}: {run.manifest.get('title') or run.name}"),
             ("status", run.status),
             ("recorded", f"{clock_span(run)}, up to {run.clock(max(run.committed_s, 0))}, every {run.manifest.get('record_every_s')} s"),
-            ("config digest", sums.get("scenario", "not recorded")),
-            ("run digest", total),
+            ("config digest", evidence.digest_of(sums, "scenario")),
+            ("run digest", evidence.digest_of(sums, "run")),
         ]
         blocks.append(Facts(facts))
     return blocks

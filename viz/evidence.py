@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twin.results import Run, digest, digests
+from twin.results import Run, digests
 from viz import written
 from viz.page import Note
 from viz.story import GIVEN, LOUD, Row
@@ -122,6 +123,14 @@ def no_figures(run: Run) -> str:
     return "its scenario declares none, or it ended before they were computed."
 
 
-def digests_of(run: Run) -> tuple[dict[str, str], str]:
-    """Return the SHA-256 of each part of the run folder, and of all its data."""
-    return digests(run.path), digest(run.path)
+def digests_of(run: Run) -> dict[str, str]:
+    """Return the SHA-256 of each part of the run folder, and under `run` of all its data; nothing while a run may still be written."""
+    if run.status == "unfinished":
+        return {}
+    sums = digests(run.path)
+    return sums | {"run": hashlib.sha256("".join(sums.values()).encode()).hexdigest()}
+
+
+def digest_of(sums: Mapping[str, str], part: str) -> str:
+    """Return one of `digests_of` for a table."""
+    return sums.get(part, "not taken: the run has not ended")

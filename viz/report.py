@@ -271,15 +271,15 @@ def _degraded(found: Found) -> list[Block]:
 def _reproduce(run: Run) -> list[Block]:
     manifest: Mapping[str, Any] = run.manifest
     city: Mapping[str, Any] = manifest.get("city") or {}
-    sums, total = evidence.digests_of(run)
+    sums = evidence.digests_of(run)
     versions = manifest.get("versions") or {}
     facts = [
         ("command", f"twin run {run.path.name}/scenario.yaml (put beside the original scenario file: its city is relative)"),
         ("scenario", run.name),
-        ("config digest", sums.get("scenario", "not recorded")),
+        ("config digest", evidence.digest_of(sums, "scenario")),
         ("city", f"{city.get('name', 'not recorded')}, {city.get('provenance') or run.city.provenance or 'provenance not recorded'}"),
         ("city digest", str(city.get("digest", "not recorded"))),
-        ("run digest", total),
+        ("run digest", evidence.digest_of(sums, "run")),
         ("seed", str(manifest.get("seed", "not recorded"))),
         ("recorded", f"every {manifest.get('record_every_s')} s; positions every {manifest.get('tracks_every_s') or '-'} s"),
         ("hosts", ", ".join(f"{name} {host}" for name, host in (manifest.get("hosts") or {}).items()) or "not recorded"),
