@@ -36,10 +36,19 @@ HELP = "space: play or pause    left, right: one sample    + -: speed    c, 1-9:
 KEYS = {"space": "play", "Right": "on", "Left": "back", "plus": "faster", "equal": "faster", "minus": "slower", "c": "camera"}
 
 
+INSTEAD = "use `twin shot`, `twin replay` or `twin serve`, which need none"
+
+
+def require_window(kind: str, display: str) -> None:
+    """Raise InputError when VTK, by the class of its window, found no display that answers and draws off screen instead."""
+    if kind in ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow"):
+        raise InputError(f"the display {display} does not answer, so no window can open on it; {INSTEAD}")
+
+
 def require_display(environment: Mapping[str, str] = os.environ) -> None:
     """Raise InputError where no window can open; VTK itself would end the process without a word."""
     if sys.platform.startswith("linux") and not (environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")):
-        raise InputError("there is no display to open a window on; use `twin shot`, `twin replay` or `twin serve`, which need none")
+        raise InputError(f"there is no display to open a window on; {INSTEAD}")
 
 
 def view(run: Run, *, at: object = "", camera: str = "", layers: Sequence[str] | None = None, look: str = "auto") -> None:
@@ -48,6 +57,7 @@ def view(run: Run, *, at: object = "", camera: str = "", layers: Sequence[str] |
     shown = [name for name, on in player.layers.items() if on]
     scene = Scene(run, layers=shown, camera=player.camera, size=SIZE_PX, look=look, off_screen=False)
     require_display()
+    require_window(scene.plotter.render_window.GetClassName(), os.environ.get("DISPLAY", ""))
     Window(scene, player).show()
 
 
@@ -59,6 +69,7 @@ class Window:
 
         self.scene, self.player, self.plotter = scene, player, scene.plotter
         self.curve: Curve | None = None
+        self.texts: dict[str, Any] = {}
         self.overlay = Overlay(self.plotter)
         self.pressed = (0, 0)
         self.ticked = time.monotonic()
@@ -151,10 +162,12 @@ class Window:
 
     def _write(self, words: str, at: tuple[float, float], size: int, name: str, *, colour: str = INK) -> None:
         """Write words at a part of the window, in place of what stood there under this name."""
-        text = self.plotter.add_text(
-            words, position=at, viewport=True, font_size=size, color=colour, name=f"window_{name}", font_file=self.font, render=False
-        )
-        text.prop.background_color, text.prop.background_opacity = SHADE, 0.6
+        text = self.texts.get(name)
+        if text is None:
+            text = self.plotter.add_text(words, position=at, viewport=True, font_size=size, color=colour, font_file=self.font, render=False)
+            text.prop.background_color, text.prop.background_opacity = SHADE, 0.6
+            self.texts[name] = text
+        text.input, text.position = words, at
 
     def _listen(self) -> None:
         iren = self.plotter.iren

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -144,6 +145,16 @@ def test_the_timeline_and_the_keys_move_the_clock_and_the_picture(shown):
     assert shown.slider.GetSliderRepresentation().GetValue() == 400
 
 
+def test_no_actor_comes_or_goes_while_it_plays(shown):
+    shown.pick(("lamps", "lamp", "K2"))
+    props = shown.plotter.renderer.GetViewProps()
+    before = [props.GetItemAsObject(i) for i in range(props.GetNumberOfItems())]
+    for second in (100, 310, 500):
+        shown.on_slider(second)
+    after = [props.GetItemAsObject(i) for i in range(props.GetNumberOfItems())]
+    assert before == after
+
+
 def test_marks_stand_over_the_timeline(shown):
     amber = np.argwhere(np.abs(shown.scene.picture().astype(int) - AMBER).max(axis=2) < 12)
     high, wide = shown.plotter.window_size[1], shown.plotter.window_size[0]
@@ -235,6 +246,19 @@ def test_without_a_display_it_says_in_one_line_what_to_use_instead(run, monkeypa
     window.require_display({"DISPLAY": ":0"})
 
 
+def with_a_display_of(name: str | None) -> dict[str, str]:
+    """Return the environment with this display, and without what drawing off screen has put there."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "VTK_DEFAULT_OPENGL_WINDOW")}
+    return kept | ({"DISPLAY": name} if name else {})
+
+
+def test_a_display_that_does_not_answer_is_one_line_and_not_a_window_that_never_opens(run):
+    command = [sys.executable, "-m", "twin.cli", "view", str(run.path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=with_a_display_of(":4711"))
+    assert done.returncode == 2, done.stderr
+    assert "the display :4711 does not answer" in done.stderr.splitlines()[-1]
+
+
 REAL = """
 import sys
 from twin.results import open_run
@@ -263,8 +287,20 @@ def test_a_real_window_opens_plays_and_closes(run, tmp_path):
         pytest.skip("Debian's xvfb is not installed: no display to open a window on")
     from matplotlib.image import imread
 
-    command = ["xvfb-run", "-a", "-s", "-screen 0 1000x700x24", sys.executable, "-c", REAL, str(run.path), str(tmp_path / "seen.png")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    command = [
+        "xvfb-run",
+        "-a",
+        "-w",
+        "30",
+        "-s",
+        "-screen 0 1000x700x24",
+        sys.executable,
+        "-c",
+        REAL,
+        str(run.path),
+        str(tmp_path / "seen.png"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=with_a_display_of(None))
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[2]) >= 70, f"its timer lets time pass: {done.stdout} {done.stderr}"
     seen = (imread(tmp_path / "seen.png")[..., :3] * 255).astype(int)
