@@ -209,7 +209,7 @@ void main() {
     float share = 0.12 + 0.34 * fract(tint * 7.31);
     float chance = hash(floor(at) + tint * 917.0);
     float lit = step(1.0 - share, chance);
-    float glow = mix(share * 0.40, pane * lit, fine);
+    float glow = mix(share * 0.55, pane * lit, fine);
     vec3 lamp = mix(vec3(1.0, 0.76, 0.42), vec3(0.86, 0.90, 0.98), step(0.8, hash(floor(at) + 3.0)) * fine);
     night += vLit * glow * lamp * (0.62 + 0.38 * chance) * smoothstep(0.0, 3.0, vHigh.x);
     day -= mix(0.33, pane, fine) * vec3(0.14, 0.11, 0.07);

@@ -50,7 +50,7 @@ export function flats(shared, shape) {
       fragment: `${TINT} varying float vAcross, vLift; uniform float uThin, uLifted; void main() {
         if (uPick > 0.5) { gl_FragColor = picked(vElement); return; }
         if (uLifted > 0.5 && vLift < 0.005) discard;
-        vec3 colour = tint() * mix(0.96, 0.86, uNight) * (1.0 - 0.22 * smoothstep(0.55, 1.0, abs(vAcross)));
+        vec3 colour = tint() * mix(0.96, 0.74, uNight) * (1.0 - 0.22 * smoothstep(0.55, 1.0, abs(vAcross)));
         float alpha = (vState.a < 0.25 ? 0.25 : uThin) * mix(0.12, 1.0, strength());
         gl_FragColor = vec4(hazed(colour, vAway), alpha);
       }`,

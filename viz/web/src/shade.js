@@ -8,8 +8,8 @@ export const WEAK = 193; // up from here to NORMAL: how much there is
 export const DARK = 128; // a switch of it is off that was on
 export const NONE = 0; // nothing is recorded
 
-export const DAY = { sky: "#5f93c9", horizon: "#cfdcE6", ground: "#c9cabd", haze: 0.000075 };
-export const NIGHT = { sky: "#040812", horizon: "#141d31", ground: "#0d1420", haze: 0.00013 };
+export const DAY = { sky: "#5f93c9", horizon: "#cfdce6", ground: "#c9cabd", haze: 0.000075 };
+export const NIGHT = { sky: "#040812", horizon: "#1a2640", ground: "#0d1420", haze: 0.00013 };
 
 // Uniforms that every material refers to: changed once, seen by all.
 export function sharedUniforms() {

@@ -127,17 +127,18 @@ export class World {
   }
 }
 
-// For each point the nearest element among the layers: which layer, which element; -1 without any.
+// For each point the nearest element among the layers that reaches it: which layer, which element; -1 without any.
 function nearest(centres, layers) {
   const layer = new Int32Array(centres.length).fill(-1);
   const element = new Int32Array(centres.length);
   centres.forEach(([x, y], i) => {
     let best = Infinity;
     layers.forEach((one, number) => {
+      const reach = one.part.reach_m > 0 ? one.part.reach_m ** 2 : Infinity;
       for (let e = 0; e < one.centres.length; e++) {
         const [dx, dy] = [one.centres[e][0] - x, one.centres[e][1] - y];
         const away = dx * dx + dy * dy;
-        if (away < best) [best, layer[i], element[i]] = [away, number, e];
+        if (away < best && away <= reach) [best, layer[i], element[i]] = [away, number, e];
       }
     });
   });

@@ -9,14 +9,14 @@ export function make(tag, said = {}, ...children) {
     else if (name === "style") element.style.cssText = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
 export function check(label, on, change, said = {}) {
   const box = make("input", { type: "checkbox", ...said, onchange: () => change(box.checked) });
   box.checked = on;
-  return make("label", { class: "check" }, box, make("span", {}, label));
+  return make("label", { class: "check", title: label }, box, make("span", {}, label));
 }
 
 export function button(label, press, said = {}) {

@@ -24,7 +24,7 @@ export class JournalList {
     this.entries = this.app.journal.filter(kept[filter]);
     const one = (name) => button(say(name), () => this.choose(name), { "aria-pressed": String(name === filter) });
     this.filters.replaceChildren(one("all"), one("actions"), one("warnings"), make("span", { class: "fine" }, `${this.entries.length} ${say("entries")}`));
-    this.body.style.height = `${this.entries.length * ROW}px`;
+    this.pane.style.height = this.body.style.height = `${this.entries.length * ROW}px`;
     this.at = null;
     this.follow();
     this.draw();

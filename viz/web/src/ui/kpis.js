@@ -3,7 +3,7 @@ import { Run } from "../run.js";
 import { numberText, plainWords, say, unitText } from "../words.js";
 import { make } from "./dom.js";
 
-const SIGNS = { met: "✓", missed: "✗" };
+const SIGNS = { met: "✓", missed: "✗", "not reached": "✗" };
 
 export class Kpis {
   constructor(app) {
@@ -23,10 +23,10 @@ export class Kpis {
   }
 
   kpi(kpi) {
-    const verdict = ["met", "missed"].includes(kpi.verdict) ? kpi.verdict : "";
+    const verdict = kpi.verdict in SIGNS ? kpi.verdict : "";
     const aim = kpi.target ? `${say("target")} ${kpi.target.replaceAll("<=", "≤").replaceAll(">=", "≥")}`.replace(/1\/m2/g, "/m²") : "";
     return make(
-      "div", { class: `kpi ${verdict}`, title: kpi.label },
+      "div", { class: `kpi ${verdict === "met" ? "met" : verdict && "missed"}`, title: kpi.label },
       make("span", { class: "name" }, kpi.label || plainWords(kpi.name)),
       make("span", { class: "value" }, numberText(kpi.value), make("small", {}, ` ${unitText(kpi.unit)}`)),
       make("span", { class: "verdict" }, verdict ? make("b", {}, `${SIGNS[verdict]} ${say(verdict)}`) : null, aim ? make("span", {}, aim) : null),

@@ -12,7 +12,7 @@ export class Timeline {
     const { clock } = app;
     this.button = make("button", { type: "button", class: "play", onclick: () => clock.play() });
     this.time = make("output", { class: "time", "aria-live": "off" });
-    this.day = make("span", { class: "day" });
+    this.day = make("span", { class: "day", title: app.runs[0].timezone });
     this.speed = choice(SPEEDS.map((speed) => [speed, `${speed}×`]), clock.speed, (value) => clock.setSpeed(Number(value)), { class: "speed", "aria-label": say("speed") });
     this.knob = make("div", { class: "knob" });
     this.past = make("div", { class: "past" });
