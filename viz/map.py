@@ -162,14 +162,16 @@ def name_places(axes: Axes, run: Run, style: Style, *, most: int = 14) -> None:
         x, y = place.shape.mean(axis=0)
         if not text or not (left < x < right and low < y < high) or len(taken) == most:
             continue
-        width = 7.5 * sum(1.0 if letter >= fonts.FIRST_CJK else 0.6 for letter in text) + 10
-        box = (x, y, x + width * metres_a_point, y + 15 * metres_a_point)
+        width = (7.5 * sum(1.0 if letter >= fonts.FIRST_CJK else 0.6 for letter in text) + 10) * metres_a_point
+        from_x = x if x + width < right else x - width
+        box = (from_x, y, from_x + width, y + 15 * metres_a_point)
         if any(box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in taken):
             continue
         taken.append(box)
-        halo = {"boxstyle": "round,pad=0.15", "facecolor": style.paper, "edgecolor": "none", "alpha": 0.75}
+        side: dict[str, Any] = {"xytext": (4, 2), "ha": "left"} if from_x == x else {"xytext": (-4, 2), "ha": "right"}
+        side |= {"bbox": {"boxstyle": "round,pad=0.15", "facecolor": style.paper, "edgecolor": "none", "alpha": 0.75}, "clip_on": True}
         axes.scatter([x], [y], s=7, color=style.ink, zorder=8)
-        axes.annotate(text, (x, y), (4, 2), textcoords="offset points", fontsize=6.5, color=style.ink, zorder=8, bbox=halo, clip_on=True)
+        axes.annotate(text, (x, y), textcoords="offset points", fontsize=6.5, color=style.ink, zorder=8, **side)
 
 
 def paint(figure: Figure, axes: Axes, layer: Layer, style: Style) -> None:
@@ -215,14 +217,15 @@ def _people(axes: Axes, run: Run, models: Sequence[str], moment: np.datetime64, 
     """Draw the moving things at their last recorded instant at or before `moment`, a colour for each kind."""
     every_s = int(run.manifest.get("tracks_every_s") or 0)
     now_s = run.second(moment)
-    colours = iter(style.movers * 20)
+    kinds = [(group.model, label) for group in content.movers(run) for label in group.kinds.values()]  # the same colour at any moment
     for model in models if every_s else ():
         things = run.tracks(model, max(0, now_s - every_s + 1), now_s)
         things = things[things["time"] == things["time"].max()]
         for kind in sorted(things["kind"].unique()):
             some = things[things["kind"] == kind]
-            label = f"{model}: {kind} ({len(some):,})"
-            axes.scatter(some["x_m"], some["y_m"], s=style.mover_size, color=next(colours), linewidths=0, zorder=5, label=label)
+            place = kinds.index((model, kind)) if (model, kind) in kinds else len(kinds)
+            look = {"color": style.movers[place % len(style.movers)], "label": f"{model}: {kind} ({len(some):,})"}
+            axes.scatter(some["x_m"], some["y_m"], s=style.mover_size, linewidths=0, zorder=5, **look)
 
 
 def _stopped(axes: Axes, run: Run, moment: np.datetime64, style: Style) -> None:

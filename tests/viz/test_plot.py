@@ -106,6 +106,21 @@ def test_people_stand_where_they_were_at_that_moment_counted_by_kind(run):
     assert not [text for text in labels(viz.map(run, "21:36", tracks=[])) if text.startswith("crowd")]
 
 
+def test_a_kind_of_moving_thing_has_the_same_colour_at_any_moment(run, monkeypatch):
+    def colours(figure):
+        return {
+            one.get_label().split(" (")[0]: one.get_facecolor().tolist()
+            for one in figure.axes[0].collections
+            if "crowd: " in one.get_label()
+        }
+
+    both = colours(viz.map(run, "21:34"))
+    whole = run.tracks
+    monkeypatch.setattr(run, "tracks", lambda *said: whole(*said).query("kind == 'on foot'"))
+    assert colours(viz.map(run, "21:34")) == {"crowd: on foot": both["crowd: on foot"]}
+    assert both["crowd: on foot"] != both["crowd: to the metro"]
+
+
 def test_a_map_says_its_clock_and_scale(run):
     figure = viz.map(run, "21:38", title="Feeder fault")
     texts = [text.get_text() for text in figure.axes[0].texts]
