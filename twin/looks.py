@@ -19,7 +19,8 @@ class SetLook:
     cloud (a translucent body of air); without a word rings are areas, lines tubes, points markers.
     `width_m`: of a road, a tube's diameter, a marker's foot, a cloud at a point. `height_m`: of a marker or a cloud.
     `depth`: the port, in metres, that lifts its surface. `lights`: the bool port of what gives light: where it is
-    false, what stands nearest to the element is dark. `shown` 0: only drawn when somebody asks for the layer's set.
+    false, what stands nearest to the element is dark; `reach_m`: it lights nothing further away, 0 for no limit.
+    `shown` false: only drawn when somebody asks for the layer's set.
     """
 
     form: Form = ""
@@ -27,6 +28,7 @@ class SetLook:
     height_m: float | Sequence[float] = 0.0
     depth: str = ""
     lights: str = ""
+    reach_m: float = 0.0
     shown: bool = True
 
 

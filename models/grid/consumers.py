@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from models.grid.drawing import Drawing
-from twin.base import Base, Coupling, Laid, Need
+from twin.base import Base, Coupling, Laid, Need, Place
 
 BACKED_UP = {"stadium": (1.2, 0.02, 120), "hospital": (1.5, 0.25, 15), "village": (0.8, 0.05, 60), "venue": (0.5, 0.02, 120)}
 """Essential load (MW), UPS (MWh) and generator start (s) of a place, by its kind: synthetic."""
@@ -36,11 +36,14 @@ class Backed:
     ups_mwh: float
     generator_mw: float
     start_s: int
+    xy: tuple[float, float] | None = None
 
     def row(self, id: str) -> str:
         """Return the CSV line."""
         fuel = self.load_mw * TANK_H * L_PER_MWH if self.generator_mw else 0.0
-        return f"{id},{self.bus},{self.load_mw:.6g},{self.ups_mwh:.6g},{self.generator_mw:.6g},{fuel:.6g},{L_PER_MWH:.6g},{self.start_s}"
+        place = ",".join(f"{one:.2f}" for one in self.xy) if self.xy else ","
+        figures = f"{self.load_mw:.6g},{self.ups_mwh:.6g},{self.generator_mw:.6g},{fuel:.6g},{L_PER_MWH:.6g},{self.start_s}"
+        return f"{id},{self.bus},{figures},{place}"
 
 
 class Consumers:
@@ -63,7 +66,7 @@ class Consumers:
         """Connect every need, in the order of model and element."""
         for place in sorted(self.base.places, key=lambda p: p.id):
             if place.kind in BACKED_UP:
-                self._back(place.id, self.bus_at(place.shape.mean(axis=0)), BACKED_UP[place.kind])
+                self._back(place, BACKED_UP[place.kind])
         for model in sorted(self.laid):
             for need in sorted(self.laid[model].needs, key=lambda n: (n.kind, n.element)):
                 if need.kind == "supply":
@@ -73,9 +76,11 @@ class Consumers:
                 elif need.kind == "fuel":
                     self._gas_unit(model, need)
 
-    def _back(self, place: str, bus: str, figures: tuple[float, float, int]) -> None:
+    def _back(self, place: Place, figures: tuple[float, float, int]) -> None:
+        x_m, y_m = place.shape.mean(axis=0).tolist()
+        bus = self.bus_at((x_m, y_m))
         load, ups, start = figures
-        self.backed[f"V_{place}"] = Backed(bus, load, ups, round(1.25 * load, 3), start)
+        self.backed[f"V_{place.id}"] = Backed(bus, load, ups, round(1.25 * load, 3), start, (x_m, y_m))
         self._add(bus, load)
 
     def _add(self, bus: str, mw: float) -> None:

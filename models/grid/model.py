@@ -27,6 +27,8 @@ Venue = Annotated[str, At("venue")]
 Infeed = Annotated[str, At("ext_grid")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
+VENUE_REACH_M = 30.0
+"""A venue's backup lights the building it stands in and none beside it."""
 SHED_STEP = 0.05
 """Loads are given up in steps of a twentieth where no voltage solution exists, as under-voltage relays do."""
 TIME_S = 3600.0
@@ -409,7 +411,7 @@ class Grid(Model):
             "trafo": SetLook("marker", width_m=14.0, height_m=9.0),
             "switch": SetLook("marker", shown=False),
             "ext_grid": SetLook("marker", width_m=25.0, height_m=14.0),
-            "venue": SetLook("marker", width_m=12.0, height_m=5.0),
+            "venue": SetLook("marker", width_m=12.0, height_m=5.0, lights="venue_powered", reach_m=VENUE_REACH_M),
             "gas_unit": SetLook("marker", width_m=20.0, height_m=12.0),
             "network": SetLook("marker", shown=False),
         }

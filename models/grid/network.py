@@ -276,6 +276,7 @@ def _old_geo(table: Table) -> dict[int, list[list[float]]]:
 class _Points:
     bus: np.ndarray
     line: tuple[np.ndarray | None, ...]
+    offset: np.ndarray
 
 
 def _points(tables: Tables, row: Mapping[int, int], offset_m: tuple[float, float]) -> _Points:
@@ -292,7 +293,7 @@ def _points(tables: Tables, row: Mapping[int, int], offset_m: tuple[float, float
     offset = np.asarray(offset_m, float)
     middle = to_m(known).mean(axis=0) if len(known) else np.zeros(2)
     bus = np.where(np.isnan(bus), middle, to_m(bus)) + offset
-    return _Points(bus, tuple(None if c is None else to_m(np.asarray(c, float)) + offset for c in courses))
+    return _Points(bus, tuple(None if c is None else to_m(np.asarray(c, float)) + offset for c in courses), offset)
 
 
 def _in_degrees(tables: Tables, row: Mapping[int, int], bus: np.ndarray) -> bool:
@@ -308,6 +309,11 @@ def _degrees_to_m(known: np.ndarray) -> Any:
     middle = known.mean(axis=0)
     scale = np.radians(1.0) * _EARTH_M * np.array([np.cos(np.radians(middle[1])), 1.0])
     return lambda points: (points - middle) * scale
+
+
+def _where(venue: Venue, points: _Points) -> np.ndarray:
+    """Return the (1, 2) place of a venue: its own, or its bus's."""
+    return points.bus[[venue.bus]] if venue.xy is None else np.array([venue.xy]) + points.offset
 
 
 def _sets(
@@ -331,7 +337,7 @@ def _sets(
         "trafo": ElementSet(ids["trafo"], ends(_pairs(tables["trafo"], "hv_bus", "lv_bus", row)), label="transformers"),
         "switch": ElementSet(ids["switch"], on_bus["switch"], label="switches"),
         "ext_grid": ElementSet(ids["ext_grid"], on_bus["ext_grid"], label="infeeds"),
-        "venue": ElementSet(tuple(v.id for v in venues), [at[[v.bus]] for v in venues], label="venues with backup"),
+        "venue": ElementSet(tuple(v.id for v in venues), [_where(v, points) for v in venues], label="venues with backup"),
         "gas_unit": ElementSet(tuple(u.id for u in gas_units), [at[[u.bus]] for u in gas_units], label="gas-fired units"),
         "network": ElementSet(("grid",), [at.mean(axis=0, keepdims=True)], label="whole network"),
     }

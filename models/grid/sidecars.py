@@ -21,7 +21,10 @@ LHV_MJ_PER_KG = 47.0
 
 @dataclass(frozen=True)
 class Venue:
-    """Essential load behind a UPS and a generator. `bus` is a row; the load comes on top of the network's own."""
+    """Essential load behind a UPS and a generator. `bus` is a row; the load comes on top of the network's own.
+
+    `xy`: where it stands, in the file's metres; None where the file does not say.
+    """
 
     id: str
     bus: int
@@ -31,6 +34,7 @@ class Venue:
     fuel_l: float
     fuel_l_per_mwh: float
     start_s: int
+    xy: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def _named(row: Mapping[str, str], column: str) -> str:
 
 
 def read_venues(path: Path | None, buses: Sequence[str]) -> tuple[Venue, ...]:
-    """Read `backup.csv`: id,bus,load_mw,ups_mwh,generator_mw,fuel_l,fuel_l_per_mwh,start_s."""
+    """Read `backup.csv`: id,bus,load_mw,ups_mwh,generator_mw,fuel_l,fuel_l_per_mwh,start_s[,x_m,y_m]."""
     if path is None:
         return ()
     columns = ("id", "bus", "load_mw", "ups_mwh", "generator_mw", "fuel_l", "fuel_l_per_mwh", "start_s")
@@ -140,14 +144,19 @@ def read_venues(path: Path | None, buses: Sequence[str]) -> tuple[Venue, ...]:
         bus = _named(row, "bus")
         if bus not in at:
             raise ValueError(nearest(bus, buses, what="bus"))
-        venue = Venue(
-            _named(row, "id"), at[bus], *(_number(row, column, 0.0) for column in columns[2:7]), start_s=round(_number(row, "start_s", 0.0))
-        )
+        figures = [_number(row, column, 0.0) for column in columns[2:7]]
+        venue = Venue(_named(row, "id"), at[bus], *figures, start_s=round(_number(row, "start_s", 0.0)), xy=_place(row))
         if 0 < venue.generator_mw < venue.load_mw:
             raise ValueError(f"generator_mw {venue.generator_mw:g} cannot carry load_mw {venue.load_mw:g}; 0 means there is no generator")
         return venue
 
-    return tuple(_read(path, columns, columns, make))
+    return tuple(_read(path, columns, (*columns, "x_m", "y_m"), make))
+
+
+def _place(row: Mapping[str, str]) -> tuple[float, float] | None:
+    if not (row.get("x_m") or "").strip() and not (row.get("y_m") or "").strip():
+        return None
+    return _number(row, "x_m", -1e8), _number(row, "y_m", -1e8)
 
 
 def read_gas_units(path: Path | None, tables: Tables, sgens: Sequence[str], row: Mapping[int, int]) -> tuple[GasUnit, ...]:

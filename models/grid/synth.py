@@ -37,7 +37,7 @@ BUSBAR_PU = 1.025
 """What the taps aim at on the 10 kV busbars at peak."""
 STATION_MVA = 2 * 40.0
 """Capacity of a substation whose place says none: synthetic."""
-HEADER = "id,bus,load_mw,ups_mwh,generator_mw,fuel_l,fuel_l_per_mwh,start_s"
+HEADER = "id,bus,load_mw,ups_mwh,generator_mw,fuel_l,fuel_l_per_mwh,start_s,x_m,y_m"
 
 
 def synth(base: Base, laid: Mapping[str, Laid], folder: Path, options: Mapping[str, Any]) -> Laid:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,6 +128,19 @@ def test_elements_whose_names_repeat_are_called_by_table_and_index(demo, tmp_pat
 def test_a_venue_at_an_unknown_bus_is_told_the_nearest_name_and_line(demo):
     with pytest.raises(InputError, match=r"backup\.csv:2: no bus 'B33'; did you mean 'B3'\?"):
         demo(backup={"bus": "B33"})
+
+
+def test_a_venue_stands_where_its_file_says_or_at_its_bus(tmp_path):
+    setup = Grid.demo(tmp_path)
+    file = setup.files["backup"]
+    at_bus = read_network(setup).sets["venue"].shapes[0]
+    head, row = file.read_text().splitlines()
+    file.write_text(f"{head},x_m,y_m\n{row},12.5,-7\n")
+    moved = read_network(replace(setup, offset_m=(100.0, 1000.0))).sets["venue"].shapes[0]
+    assert moved.tolist() == [[112.5, 993.0]] != at_bus.tolist()
+    file.write_text(f"{head},x_m,y_m\n{row},12.5,\n")
+    with pytest.raises(InputError, match=r"backup\.csv:2: y_m is '', not a number"):
+        read_network(setup)
 
 
 def test_a_generator_too_small_for_its_venue_is_refused(demo):
