@@ -56,7 +56,7 @@ def build(served: Served) -> Any:
 
     with DivLayout(served.server):
         client.Style(STYLE)
-        with html.Div(classes="city", tabindex="0", keydown=(served.key, "[$event.key, $event.target.tagName]")):
+        with html.Div(classes="city", tabindex="0", keydown=(served.key, "[$event.key, $event.target.type]")):
             with html.Div(classes="middle"):
                 _side(html)
                 with html.Div(classes="view", mousedown=f"pressed = {PRESSED}", click=(served.click, CLICKED)):

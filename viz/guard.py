@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,7 +47,7 @@ class Guard:
     """Decides on every request, the websocket's included, by token, Host and Origin.
 
     `token`: what the printed address carries; `cookie`: what the browser is given for it, good as long as the
-    server lives. Bound to all addresses, any numeric Host is taken: a rebound name is never numeric.
+    server lives. Bound to all addresses, this machine's name and any numeric Host are taken: a rebound name is neither.
     """
 
     def __init__(self, host: str) -> None:
@@ -58,8 +59,8 @@ class Guard:
         name, said = _name_and_port(authority)
         if (said or 80) != port:
             return False
-        anywhere = self.host in ("0.0.0.0", "::", "") and _is_address(name)  # noqa: S104 - compares, binds nothing
-        return name in (*LOCAL, self.host) or anywhere
+        anywhere = self.host in ("0.0.0.0", "::", "")  # noqa: S104 - compares, binds nothing
+        return name in (*LOCAL, self.host) or (anywhere and (_is_address(name) or name == socket.gethostname().lower()))
 
     def is_our_origin(self, origin: str | None, authority: str, *, needed: bool) -> bool:
         """Return whether an Origin header is this page's; without one only where a browser sends none."""

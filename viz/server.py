@@ -29,6 +29,10 @@ SIZE_PX = (1280, 720)
 FRAME_S = 0.05
 """The least time between two pictures while it plays, so that what the reader does is heard."""
 
+KEYS = {" ": "play", "ArrowRight": "on", "ArrowLeft": "back", "+": "faster", "-": "slower", "c": "camera", "Home": "start", "End": "end"}
+TAKEN = {"checkbox": ("play",), "submit": ("play",), "range": ("on", "back", "start", "end"), "select-one": tuple(KEYS.values())}
+"""What a browser's own controls do with a key themselves, by their type."""
+
 
 def serve(
     run: Run,
@@ -249,12 +253,11 @@ class Served:
         self.state.update(self._moving())
         self.draw_soon()
 
-    def key(self, name: str, target: str) -> None:
-        """Do what a key of the page says, unless a control (`target`: its HTML tag) takes it for itself."""
-        keys = {" ": "play", "ArrowRight": "on", "ArrowLeft": "back", "+": "faster", "-": "slower", "c": "camera"}
-        keys |= {"Home": "start", "End": "end"}
-        if name in keys and target not in ("INPUT", "SELECT", "BUTTON"):
-            self.do(keys[name])
+    def key(self, name: str, control: str | None) -> None:
+        """Do what a key of the page says, unless the control it was pressed in (`control`: its HTML type) takes it."""
+        taken = TAKEN.get(control or "", ())
+        if name in KEYS and KEYS[name] not in taken:
+            self.do(KEYS[name])
 
     def click(self, x: float, y: float, width: float, height: float, pressed: Sequence[float]) -> None:
         """Pick what lies under a point of the page's picture (pixels from its top left); a drag picks nothing."""

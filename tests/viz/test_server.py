@@ -155,6 +155,8 @@ def test_it_listens_at_the_loopback_address_only_unless_told(served):
         ("127.0.0.1", "[::1]:80", True),
         ("127.0.0.1", "192.168.1.7:80", False),
         ("0.0.0.0", "192.168.1.7:80", True),
+        ("0.0.0.0", "Hall-PC:80", True),
+        ("127.0.0.1", "hall-pc:80", False),
         ("0.0.0.0", "rebound.example:80", False),
         ("city.example", "city.example:80", True),
         ("127.0.0.1", "127.0.0.1:80/path", False),
@@ -162,7 +164,8 @@ def test_it_listens_at_the_loopback_address_only_unless_told(served):
         ("127.0.0.1", "127.0.0.1:port", False),
     ],
 )
-def test_a_host_header_is_ours_only_by_name_and_port(host, authority, ours):
+def test_a_host_header_is_ours_only_by_name_and_port(host, authority, ours, monkeypatch):
+    monkeypatch.setattr("viz.guard.socket.gethostname", lambda: "hall-PC")
     assert Guard(host).is_our_host(authority, 80) is ours
 
 
@@ -178,7 +181,7 @@ def test_each_server_has_a_token_of_its_own():
 # -- starting and ending ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_it_cleanly_and_its_token_is_printed_once(folder, ending):
     with serving(folder) as one:
         assert one.ask(f"/index.html?token={one.token}").status == 200
@@ -289,8 +292,16 @@ def test_a_click_shows_the_curve_of_what_lies_there_and_a_drag_does_not(behind):
     assert behind.state.curve == ""
 
 
-def test_keys_play_and_step_unless_a_control_has_them(behind):
-    acts(behind, lambda: behind.key("ArrowRight", "DIV"), lambda: behind.key("ArrowRight", "INPUT"), lambda: behind.key("x", "DIV"))
+def test_keys_play_and_step_unless_a_control_takes_them(behind):
+    acts(behind, lambda: behind.key("ArrowRight", None), lambda: behind.key("ArrowRight", "range"), lambda: behind.key("x", None))
     assert behind.state.clock == "21:30:10"
-    acts(behind, lambda: behind.key(" ", "DIV"), lambda: behind.key("+", "DIV"))
+    acts(behind, lambda: behind.key(" ", "range"), lambda: behind.key("+", None), lambda: behind.key(" ", "checkbox"))
     assert (behind.state.playing, behind.state.speed) == (True, 120)
+
+
+def test_a_run_cut_short_is_served_and_the_page_says_so(tmp_path):
+    town.go_on(town.start(tmp_path / "cut"), last_s=200).commit(200)
+    run = open_run(tmp_path / "cut")
+    with contextlib.closing(server.Served(run, server.Player(run), "auto")) as one:
+        assert one.state.note == "unfinished: recorded to 21:33:20 of 21:40:00"
+        assert one.state.last_s == 200

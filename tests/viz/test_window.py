@@ -252,6 +252,7 @@ def with_a_display_of(name: str | None) -> dict[str, str]:
     return kept | ({"DISPLAY": name} if name else {})
 
 
+@pytest.mark.slow
 def test_a_display_that_does_not_answer_is_one_line_and_not_a_window_that_never_opens(run):
     command = [sys.executable, "-m", "twin.cli", "view", str(run.path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=with_a_display_of(":4711"))
