@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.grid import Grid
 from models.grid.network import read_network
 from models.grid.tables import read_tables
 from twin.errors import InputError
