@@ -20,7 +20,7 @@ LEVEL_M, ASIDE_M = 3.0, 6.0
 
 BORE = 14.0
 """Tubes are drawn so many times as wide as they are, then held between `THIN_PX` and `THICK_PX` pixels."""
-THIN_PX, THICK_PX, POST_PX = 2.4, 7.0, 5.0
+THIN_PX, THICK_PX, POST_PX = 3.0, 7.0, 5.0
 
 STOPPED = np.array([255, 0, 128], np.uint8)
 """What was on at the first sample and is off: no colour map in use has this pink."""

@@ -105,11 +105,13 @@ class Cast:
                 swarm.update(second, self._pixel_m)
 
     def _glaze(self, day: float) -> None:
-        """Turn buildings to glass while a network is shown."""
+        """Turn buildings to glass while a network is shown; glass casts no shadow."""
         networks = any(self.visible(one) and one.is_network(self.stage.size_m) for one in self.actors)
         for drawn in (self.stage.walls, self.stage.roofs):
             if drawn is not None:
                 drawn.actor.GetProperty().SetOpacity((GLASS_DAY if day > 0.5 else GLASS_NIGHT) if networks else 1.0)
+        if self.stage.shadow is not None and networks:
+            self.stage.shadow.actor.SetVisibility(False)
 
     def _shining(self, index: int) -> np.ndarray:
         if index >= 0 and len(self._pair):

@@ -43,9 +43,10 @@ class Drawn:
         self.actor.SetMapper(mapper)
         look = self.actor.GetProperty()
         look.SetSpecular(0.0)
-        look.SetLighting(not flat)
-        look.SetAmbient(0.0 if flat else 0.45)
-        look.SetDiffuse(1.0 if flat else 0.65)
+        # what is flat takes no light, but keeps the normals that ambient occlusion reads; what can be seen through has no shade
+        look.SetLighting(not (flat and alpha))
+        look.SetAmbient(0.45 if not flat else 0.0 if alpha else 1.0)
+        look.SetDiffuse(0.65 if not flat else 1.0 if alpha else 0.0)
         if alpha:
             self.actor.ForceTranslucentOn()
 

@@ -182,10 +182,11 @@ class Scene:
         light = pyvista.Light(position=(-0.5, -0.7, 1.0), focal_point=(0, 0, 0), light_type="scene light")
         light.positional = False
         plotter.add_light(light)
+        self._point()
         if self.quality == "still":
             plotter.enable_anti_aliasing("ssaa")
-            plotter.enable_ssao(radius=30.0, bias=0.6, kernel_size=96, blur=True)
-        self._point()
+            # what the depth of a pixel leaves uncertain must not be taken for a corner, so both grow with the distance
+            plotter.enable_ssao(radius=float(np.clip(30 * self._fitted_m, 20, 160)), bias=max(0.8, 1.6 * self._fitted_m), kernel_size=32)
         plotter.renderer.AddObserver("StartEvent", lambda *_: self._survey())
         if len(self.run.times_s):
             self.at(0)

@@ -101,7 +101,7 @@ def ribbons(shapes: Sequence[np.ndarray], width_m: np.ndarray, z_m: float | np.n
 
 def patches(rings: Sequence[np.ndarray], z_m: float | np.ndarray) -> Shell:
     """Return flat polygons; `z_m` has one entry for all or one a ring."""
-    xy, owner = rows(rings)
+    xy, owner = rows([outwards(ring) for ring in rings])
     z = np.broadcast_to(np.asarray(z_m, float), (len(rings),))[owner]
     offsets = np.cumsum([0, *(len(ring) for ring in rings)])
     return Shell(np.column_stack([xy, z]), np.arange(len(xy)), offsets, _up(len(xy)), owner)

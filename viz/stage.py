@@ -39,6 +39,7 @@ class Stage:
         self.layers: dict[str, list[Drawn]] = {"": [], "buildings": [], "streets": [], "places": []}
         self.walls: Drawn | None = None
         self.roofs: Drawn | None = None
+        self.shadow: Drawn | None = None
 
     def build(self, run: Run, nearest: Callable[[np.ndarray], np.ndarray]) -> Stage:
         """Make everything; `nearest(xy)` is the light source nearest to points, an index into what `paint` is given."""
@@ -82,6 +83,9 @@ class Stage:
             drawn.painted()
 
         drawn.actor.PickableOff()
+        drawn.actor.GetProperty().SetAmbient(0.0)
+        drawn.actor.GetProperty().SetDiffuse(1.0)
+        drawn.actor.GetProperty().LightingOff()
         self._add("", drawn, painter)
 
     def _ground(self) -> None:
@@ -190,7 +194,7 @@ class Stage:
                 away = -np.array([np.sin(azimuth), np.cos(azimuth)]) / np.tan(altitude)
                 drawn.reshape(shells.shadows(rings, tops, away, SHADOW_Z), (24, 34, 60, 82))
 
-        self._add("buildings", drawn, painter)
+        self.shadow = self._add("buildings", drawn, painter)
 
     def _bowl(self, one: Building) -> None:
         shell = shells.bowl(one.shape, max(10.0, one.height_m))
