@@ -162,10 +162,11 @@ class Page:
         from PIL import Image
 
         self.page.wait_for_timeout(120)
-        shot = np.asarray(Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")).astype(int)
-        foot = int(self.page.locator(".foot").bounding_box()["y"])
-        seen = np.zeros_like(shot)
-        seen[60:foot, 280:960] = shot[60:foot, 280:960]
+        left, top, right, foot = 310, 60, 960, int(self.page.locator(".foot").bounding_box()["y"])
+        size = self.page.viewport_size
+        shot = self.page.screenshot(clip={"x": left, "y": top, "width": right - left, "height": foot - top})
+        seen = np.zeros((size["height"], size["width"], 3), int)
+        seen[top:foot, left:right] = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
         return seen
 
     def point(self, model: str, set: str, id: str, view: int = 0) -> tuple[float, float]:

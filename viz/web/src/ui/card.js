@@ -53,6 +53,7 @@ export class Card {
 
   async element({ run, part, index }, close) {
     const tables = await Promise.all(part.ports.map((port) => run.table(port, part.ids.length)));
+    if (this.app.selected?.part !== part || this.app.selected.index !== index) return; // something else was chosen meanwhile
     this.dark = make("p", { class: "dark", hidden: true });
     const chosen = part.ports.find((port) => port.name === this.port) ?? part.ports.find((port) => port.name === part.colour) ?? part.ports[0];
     this.rows = part.ports.map((port, i) => {
