@@ -13,6 +13,7 @@ import pytest
 from player_page import FAULT_S, Page, changed
 
 from twin.results import open_run
+from viz.pack import decode
 from viz.replay import replay
 
 
@@ -134,6 +135,23 @@ def test_a_damaged_file_is_said_so_in_one_line(context, file, tmp_path, broken):
     assert page.ready is False
     said = page.page.locator(".alert").all_inner_texts()
     assert len(said) == 1 and said[0].startswith("This file is damaged:") and "\n" not in said[0]
+
+
+def test_damage_further_on_is_said_once_and_the_rest_plays(context, file, tmp_path):
+    text = file.read_text("utf-8")
+    walkers = next(one for one in decode(file)[0]["runs"][0]["movers"] if one["model"] == "folk")
+    last = walkers["chunks"][-1]["thing"]["chunk"]
+    assert last != walkers["chunks"][0]["thing"]["chunk"]
+    (tmp_path / "damaged.html").write_text(re.sub(f'<script[^>]*data-name="{last}">[^<]*</script>', "", text), "utf-8")
+    page = Page(context, tmp_path / "damaged.html")
+    assert page.ready
+    page.page.keyboard.press("End")
+    page.until("document.querySelectorAll('.alert').length === 1")
+    page.page.wait_for_timeout(300)
+    said = page.page.locator(".alert").all_inner_texts()
+    assert len(said) == 1 and said[0] == f"This file is damaged: chunk {last} is missing"
+    page.seek(30)
+    assert len(page.page.evaluate("window.twin.movers('folk')")) == 60
 
 
 @pytest.mark.slow

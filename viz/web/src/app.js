@@ -61,7 +61,7 @@ export class App {
     this.language = setLanguage(language);
     const hash = new URLSearchParams(location.hash.slice(1));
     hash.set("lang", this.language);
-    history.replaceState(null, "", `#${hash}`);
+    location.replace(`#${hash}`);
     const focused = document.activeElement?.className;
     this.buildUi(this.root);
     if (focused === "language") this.root.querySelector(".language").focus();
@@ -100,10 +100,10 @@ export class App {
 
   update(world) {
     const whole = world.update(this.clock.second, (key) => this.layers.shown(key));
-    if (!whole && !this.reading) this.reading = this.prepare().finally(() => {
-      this.reading = null;
-      this.drawSoon();
-    });
+    if (whole || this.reading) return;
+    this.reading = this.prepare()
+      .then(() => this.drawSoon())
+      .finally(() => (this.reading = null));
   }
 
   isNight() {

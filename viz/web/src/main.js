@@ -118,7 +118,8 @@ function moversNow(app, model, key) {
 
 function fail(error) {
   const line = error instanceof Damaged ? `${say("damaged")} ${error.message}` : `${error.name}: ${error.message}`;
-  root.prepend(make("p", { class: "alert", role: "alert" }, line));
+  const known = [...root.querySelectorAll(".alert")].some((one) => one.textContent === line);
+  if (!known) root.prepend(make("p", { class: "alert", role: "alert" }, line));
 }
 
 addEventListener("unhandledrejection", (event) => {
