@@ -24,7 +24,7 @@ from viz.guard import LOCAL, Guard
 from viz.player import Player
 from viz.window import point_m
 
-EXTRA = ("trame_pyvista", "trame_vtk", "trame_vuetify")
+EXTRA = ("trame_pyvista", "trame_rca", "aiohttp")
 SIZE_PX = (1280, 720)
 FRAME_S = 0.05
 """The least time between two pictures while it plays, so that what the reader does is heard."""
