@@ -132,11 +132,17 @@ def _over(
     `ends` (4): x, y, x, y of both records; `faces` (2, 2): unit vectors of where the thing faces there; `o` (2): its offsets.
     """
     m = 0
+    begun, ended = o[0], o[1]
+    # within a crossing the distance from a line is no lane
+    if n > 1 and s[0] > lines.length[route[0]] - 0.5:
+        begun = ended if s[1] >= 0.5 else 0.0
+    if n > 1 and s[1] < 0.5:
+        ended = begun
     for k in range(n):
         line = route[k]
         length = lines.length[line]
         low, high = (s[0] if k == 0 else 0.0), (s[1] if k == n - 1 else length)
-        o0, o1 = o[0] + (o[1] - o[0]) * k / n, o[0] + (o[1] - o[0]) * (k + 1) / n
+        o0, o1 = begun + (ended - begun) * k / n, begun + (ended - begun) * (k + 1) / n
         m = _along(out, m, lines, line, low, high, o0, o1)
         if k == n - 1 or m > LONGEST - 16:
             break
@@ -149,6 +155,9 @@ def _over(
         start = ends[2:] if entered else _beside(lines, then, then, final, o1)
         u = faces[0] if left else _direction(lines, last - 1)
         v = faces[1] if entered else _direction(lines, then)
+        dx, dy = start[0] - end[0], start[1] - end[1]
+        if (left and dx * v[0] + dy * v[1] < 1.0) or (entered and dx * u[0] + dy * u[1] < 1.0):
+            continue  # it is past that point already: going there would lead back
         back = 0.0 if left else min(length - low, 15.0)
         ahead = 0.0 if entered else min((s[1] if k == n - 2 else lines.length[next_line]), 15.0)
         m = _bend(out, m, end, u, start, v, back, ahead)
