@@ -244,17 +244,18 @@ def _pin() -> Shell:
     return Shell(points, np.concatenate([cone, k + 11]), np.concatenate([np.arange(0, 31, 3), [40]]), normals, np.zeros(21, int))
 
 
-def light_sources(run: Run, parts: Sequence[Part]) -> tuple[list[tuple[str, str]], np.ndarray, np.ndarray]:
-    """Return what gives light: (model, port) pairs; per source its pair; its place (n, 2)."""
-    ports, pair, places = [], [], []
+def light_sources(run: Run, parts: Sequence[Part]) -> tuple[list[tuple[str, str]], np.ndarray, np.ndarray, np.ndarray]:
+    """Return what gives light: (model, port) pairs; per source its pair; its place (n, 2); how far it reaches in metres."""
+    ports, pair, places, reach = [], [], [], []
     for part in parts:
         if part.look.lights and part.look.lights in run.static[part.model].recorded:
             ports.append((part.model, part.look.lights))
             pair.append(np.full(len(part.ids), len(ports) - 1))
             places.append(np.array([shells.halfway(shape) for shape in part.shapes]))
+            reach.append(np.full(len(part.ids), part.look.reach_m or np.inf))
     if not ports:
-        return [], np.empty(0, int), np.empty((0, 2))
-    return ports, np.concatenate(pair), np.concatenate(places)
+        return [], np.empty(0, int), np.empty((0, 2)), np.empty(0)
+    return ports, np.concatenate(pair), np.concatenate(places), np.concatenate(reach)
 
 
 def nearest_element(parts: Sequence[Part], point_m: Sequence[float], within_m: float) -> tuple[str, str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,20 +34,20 @@ class Cast:
         self.run, self.shown = run, {name: name in layers for name in content.layers(run)}
         parts = {model: content.parts(run, model) for model in run.models}
         every = [part for found in parts.values() for part in found]
-        self._sources, self._pair, places = light_sources(run, every)
-        self.stage = Stage(run, shaded=shaded).build(run, _nearest(places))
+        self._sources, self._pair, places, reach = light_sources(run, every)
+        self.stage = Stage(run, shaded=shaded).build(run, _nearest(places, reach))
         self.rows = Rows(run)
         self.actors: list[Actor] = []
         for number, (_, found) in enumerate(parts.items()):
             for part in found:
                 port = colour.get((part.model, part.name), part.colour)
-                self.actors.append(Actor(run, part, number, port, _nearest(places)))
+                self.actors.append(Actor(run, part, number, port, _nearest(places, reach)))
         self.pins = [Pins(one) for one in self.actors if one.switches]
         self.swarms: list[Swarm] = []
         for movers in content.movers(run):
             self.swarms.append(Swarm(run, movers, sum(len(one.glyphs) for one in self.swarms)))
         self.header, self.legend, self.compass, self.names = Header(run), Legend(), Compass(), Names(run)
-        self._lit = np.ones(max(1, len(self._pair)), bool)
+        self._lit = np.ones(len(self._pair) + 1, bool)
         self._painted: tuple[object, ...] = ()
         self._pixel_m = 1.0
         for name, on in self.shown.items():
@@ -116,7 +116,7 @@ class Cast:
     def _shining(self, index: int) -> np.ndarray:
         if index >= 0 and len(self._pair):
             rows = [self.rows(model, port, index) for model, port in self._sources]
-            self._lit = np.concatenate(rows).astype(bool)
+            self._lit[:-1] = np.concatenate(rows)
         return self._lit
 
     def fit(self, pixel_m: float) -> None:
@@ -148,11 +148,19 @@ class Cast:
         self.names.update(project, eye, scale, taken, shown=self.shown.get("places", False))
 
 
-def _nearest(places: np.ndarray) -> Any:
-    """Return a function from points (n, 2) to the nearest of `places`; 0 for all of them where there is none."""
-    if not len(places):
-        return lambda xy: np.zeros(len(xy), int)
+def _nearest(places: np.ndarray, reach: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from points (n, 2) to the nearest of `places` that reaches them; their number where none does."""
     from scipy.spatial import cKDTree
 
-    tree = cKDTree(places)
-    return lambda xy: tree.query(np.asarray(xy, float))[1]
+    groups = [(one, cKDTree(places[reach == one]), np.flatnonzero(reach == one)) for one in np.unique(reach)]
+
+    def nearest(xy: np.ndarray) -> np.ndarray:
+        points = np.asarray(xy, float)
+        best, found = np.full(len(points), np.inf), np.full(len(points), len(places))
+        for limit, tree, numbers in groups:
+            away, which = tree.query(points)
+            closer = (away <= limit) & (away < best)
+            best[closer], found[closer] = away[closer], numbers[which[closer]]
+        return found
+
+    return nearest
