@@ -132,6 +132,7 @@ class Writer:
             "shown": bool(look.shown),
             "colour": part.colour.name if part.colour else None,
             "lights": look.lights or None,
+            "reach_m": look.reach_m,
             "depth": look.depth or None,
             **self._shapes(chunk, "shape", part.shapes),
             "width_m": chunk.put("width_m", part.width_m(0.0), "f4"),
