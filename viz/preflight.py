@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from twin.errors import InputError
@@ -12,6 +14,7 @@ from twin.errors import InputError
 PACKAGES = "libegl1 libgl1-mesa-dri"
 """What VTK needs of Debian to draw without a display."""
 
+VARIABLE = "VTK_DEFAULT_OPENGL_WINDOW"
 LIMIT_S = 60
 DRAWN = "drawn"
 CHILD = f"""
@@ -34,14 +37,24 @@ if picture.GetOutput().GetScalarRange()[1] > 0:
 """
 
 
+@contextmanager
+def no_display_sought() -> Iterator[None]:
+    """Tell VTK, by its own variable, that there is no display if there is none: it would say in the terminal that it looked for one."""
+    said = os.environ.get(VARIABLE)
+    displayed = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or not sys.platform.startswith("linux")
+    if said is not None or displayed:
+        yield
+        return
+    os.environ[VARIABLE] = "vtkEGLRenderWindow"
+    try:
+        yield
+    finally:
+        del os.environ[VARIABLE]
+
+
 @cache
 def require_rendering() -> None:
-    """Draw a small picture in a child process; InputError naming the packages to install when that fails.
-
-    Where there is no display VTK is told so, by its own variable, or it would say in the user's terminal that it looked for one.
-    """
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    """Draw a small picture in a child process; InputError naming the packages to install when that fails."""
     try:
         done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired:

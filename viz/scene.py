@@ -16,7 +16,7 @@ from twin.results import PortSheet, Run, View
 from viz import content
 from viz.light import Sky
 from viz.output import check_suffix, writing
-from viz.preflight import require_rendering
+from viz.preflight import no_display_sought, require_rendering
 
 if TYPE_CHECKING:
     from viz.cast import Cast
@@ -172,7 +172,8 @@ class Scene:
         from viz.cast import Cast
 
         if self._given is None:
-            self._given = pyvista.Plotter(off_screen=self.off_screen, window_size=list(self.size), lighting="none")
+            with no_display_sought():
+                self._given = pyvista.Plotter(off_screen=self.off_screen, window_size=list(self.size), lighting="none")
         plotter = self._given
         self._cast = cast = Cast(self.run, self.layers, self.colour, shaded=self.quality == "still")
         plotter.disable_anti_aliasing()  # four samples a pixel cost six times the time of one where the processor draws
