@@ -71,6 +71,17 @@ def test_it_plays_and_stops(page):
     assert page.state()["second"] == second and not page.state()["playing"]
 
 
+def test_playing_goes_on_from_stretch_to_stretch_of_what_moves(page):
+    page.page.locator(".speed").select_option("300")
+    page.page.locator("canvas.city").focus()
+    page.page.keyboard.press(" ")
+    page.until("window.twin.state().second === 600")
+    page.until("!window.twin.state().playing")
+    state = page.state()
+    assert state["counts"] == [{"folk": [60], "novel": [1]}]
+    page.page.locator(".speed").select_option("30")
+
+
 def test_dragging_and_clicking_the_timeline_scrubs(page):
     box = page.page.locator(".line").bounding_box()
     y = box["y"] + box["height"] / 2

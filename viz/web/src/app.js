@@ -122,14 +122,13 @@ export class App {
     this.stage.draw((world) => this.update(world));
     this.ui.labels.draw();
     this.tell("counts");
-    this.ahead();
+    if (this.clock.playing) this.readAhead();
   }
 
-  // While it plays, read what comes next before it is needed.
-  ahead() {
-    if (!this.clock.playing) return;
+  // Read what comes next before it is needed.
+  readAhead() {
     for (const world of this.worlds) {
-      for (const layer of world.movers) if (layer.ahead) layer.tracks.stretch(layer.ahead);
+      for (const layer of world.movers) if (layer.ahead !== null) layer.tracks.stretch(layer.ahead);
     }
   }
 

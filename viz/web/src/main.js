@@ -55,7 +55,7 @@ async function open() {
   app.timings.first_picture_ms = performance.now();
   listenToKeys(app);
   app.run();
-  idle(() => store.unpackOne());
+  idle(() => store.unpackOne() || app.readAhead());
   return app;
 }
 

@@ -48,6 +48,7 @@ export class MoverLayer {
     this.tracks = tracks;
     this.group = new Group();
     this.stretch = null;
+    this.ahead = null; // the stretch that comes next
     this.time = -1;
     this.counts = tracks.kinds.map(() => 0);
     this.colours = tracks.kinds.map((_, i) => kindColour(firstColour + i));

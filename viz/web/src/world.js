@@ -67,11 +67,9 @@ export class World {
   async prepare(second, shown) {
     const at = this.clamp(second);
     const parts = this.parts.filter((layer) => shown(layer.key) || layer.part.lights).map((layer) => layer.ready());
-    const movers = this.movers.map(async (layer) => {
+    const movers = this.movers.map((layer) => {
       const number = layer.tracks.find(at);
-      const stretch = number < 0 ? null : await layer.tracks.stretch(number);
-      if (number >= 0 && number + 1 < layer.tracks.chunks.length) layer.ahead = number + 1;
-      return stretch;
+      return number < 0 ? null : layer.tracks.stretch(number);
     });
     await Promise.all([...parts, ...movers]);
   }
@@ -92,6 +90,7 @@ export class World {
     for (const layer of this.movers) {
       const number = layer.tracks.find(at);
       const stretch = number < 0 ? null : layer.tracks.ready(number);
+      layer.ahead = number >= 0 && number + 1 < layer.tracks.chunks.length ? number + 1 : null;
       if (number < 0) layer.clear();
       else if (stretch && stretch !== layer.stretch) layer.load(stretch);
       else if (!stretch) whole = false;
