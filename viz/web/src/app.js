@@ -152,7 +152,10 @@ export class App {
   }
 
   select(hit) {
-    this.selected = hit && hit.kind === "part" ? { kind: "part", run: hit.run ?? hit.world.run, part: hit.part ?? hit.layer.part, index: hit.index } : hit;
+    this.selected =
+      hit && hit.kind === "part"
+        ? { kind: "part", run: hit.run ?? hit.world.run, part: hit.part ?? hit.layer.part, index: hit.index }
+        : hit;
     if (this.followed && this.followed !== this.selected) this.followed = null;
     this.tell("selected");
     this.drawSoon();
@@ -179,7 +182,10 @@ export class App {
       return x === undefined ? null : [x, y, z];
     }
     if (selected.world !== world) return null;
-    const at = selected.kind === "mover" ? selected.layer.position(selected.index) : (selected.kind === "building" ? world.buildings : world.streets).centres[selected.index];
+    const at =
+      selected.kind === "mover"
+        ? selected.layer.position(selected.index)
+        : (selected.kind === "building" ? world.buildings : world.streets).centres[selected.index];
     return at ? [at[0], at[1], selected.kind === "building" ? world.buildings.heights[selected.index] || 3 : 1] : null;
   }
 

@@ -59,7 +59,13 @@ export class Clock {
 
   day(language, second = this.second) {
     const locale = language === "zh" ? "zh-CN" : "en-GB";
-    return this.date(second).toLocaleDateString(locale, { timeZone: "UTC", weekday: "short", day: "numeric", month: "short", year: "numeric" });
+    return this.date(second).toLocaleDateString(locale, {
+      timeZone: "UTC",
+      weekday: "short",
+      day: "numeric",
+      month: "short",
+      year: "numeric",
+    });
   }
 
   isNight() {

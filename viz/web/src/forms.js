@@ -44,7 +44,11 @@ export function flats(shared, shape) {
     material(shared, {
       ...place,
       ...(lifted ? { depthWrite: false } : { ...FLAT, blending: CustomBlending }),
-      uniforms: { uState: { value: shape.states.texture }, uThin: { value: lifted ? 0.62 : shape.closed ? 0.55 : 0.92 }, uLifted: { value: lifted ? 1 : 0 } },
+      uniforms: {
+        uState: { value: shape.states.texture },
+        uThin: { value: lifted ? 0.62 : shape.closed ? 0.55 : 0.92 },
+        uLifted: { value: lifted ? 1 : 0 },
+      },
       vertex: `${COLOUR} attribute float aAcross, aLift; varying float vAcross, vLift; uniform float uLifted; void main() {
         vec4 at = modelViewMatrix * vec4(position.xy, position.z + uLifted * (0.3 + aLift), 1.0); shade(at); vAcross = aAcross; vLift = aLift; gl_Position = projectionMatrix * at; }`,
       fragment: `${TINT} varying float vAcross, vLift; uniform float uThin, uLifted; void main() {
@@ -86,7 +90,8 @@ export function lines(shared, shape) {
 }
 
 function segment(vertices, from, to, height, [width, element]) {
-  const corner = (here, there, way, side) => vertices.push({ position: [here[0], here[1], height], aOther: [there[0], there[1], height], aSide: [way, side, width, element] });
+  const corner = (here, there, way, side) =>
+    vertices.push({ position: [here[0], here[1], height], aOther: [there[0], there[1], height], aSide: [way, side, width, element] });
   vertices.quad(corner(from, to, 1, -1), corner(to, from, -1, -1), corner(to, from, -1, 1), corner(from, to, 1, 1));
 }
 
@@ -155,7 +160,12 @@ export function markers(shared, shape) {
 }
 
 function post(vertices, position, half, height, aElement) {
-  const corners = [[-half, -half], [half, -half], [half, half], [-half, half]];
+  const corners = [
+    [-half, -half],
+    [half, -half],
+    [half, half],
+    [-half, half],
+  ];
   const low = corners.map(([x, y]) => vertices.push({ position, aOffset: [x, y, 0], aElement }));
   const high = corners.map(([x, y]) => vertices.push({ position, aOffset: [x * 0.72, y * 0.72, height], aElement }));
   for (let i = 0; i < 4; i++) vertices.quad(low[i], low[(i + 1) % 4], high[(i + 1) % 4], high[i]);
@@ -173,7 +183,10 @@ export function bodies(shared, shape) {
     const half = (shape.widths[aElement] || 20) / 2;
     const round = Array.from({ length: 12 }, (_, i) => [x + half * Math.cos((i * Math.PI) / 6), y + half * Math.sin((i * Math.PI) / 6)]);
     const ring = points.length > 2 ? openRing(points) : round;
-    const base = ring.map(([px, py]) => [vertices.push({ position: [px, py, 0.5], aElement }), vertices.push({ position: [px, py, high], aElement })]);
+    const base = ring.map(([px, py]) => [
+      vertices.push({ position: [px, py, 0.5], aElement }),
+      vertices.push({ position: [px, py, high], aElement }),
+    ]);
     base.forEach(([low, up], i) => vertices.quad(low, base[(i + 1) % base.length][0], base[(i + 1) % base.length][1], up));
     for (const [a, b, c] of triangles(ring)) vertices.triangle(base[a][1], base[b][1], base[c][1]);
   });
@@ -230,4 +243,3 @@ export function crosses(shared, shape, centres) {
   mesh.userData.ghost = false;
   return mesh;
 }
-

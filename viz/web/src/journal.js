@@ -35,5 +35,8 @@ export function describe(entry, app) {
 // What the entry says besides: 'cause: fault, breaker: CB1'.
 export function facts(entry) {
   const found = Object.entries(entry.row.facts ?? {}).filter(([, value]) => value !== null && typeof value !== "object" && value !== "");
-  return found.slice(0, 5).map(([name, value]) => `${plainWords(name)}: ${typeof value === "number" ? numberText(value) : value}`).join(", ");
+  return found
+    .slice(0, 5)
+    .map(([name, value]) => `${plainWords(name)}: ${typeof value === "number" ? numberText(value) : value}`)
+    .join(", ");
 }

@@ -6,7 +6,9 @@ export class Layers {
   constructor(app) {
     this.app = app;
     const named = new Set(app.runs.flatMap((run) => run.layers ?? []));
-    const models = new Set(app.runs.flatMap((run) => [...run.parts.map((part) => part.model), ...run.tracks.map((tracks) => tracks.model)]));
+    const models = new Set(
+      app.runs.flatMap((run) => [...run.parts.map((part) => part.model), ...run.tracks.map((tracks) => tracks.model)]),
+    );
     this.names = [...new Set([...named, ...models])];
     this.on = new Map(this.names.map((name) => [name, true]));
     for (const run of app.runs) {

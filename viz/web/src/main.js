@@ -80,7 +80,8 @@ function idle(work) {
 function hook(app) {
   globalThis.twin.timings = app.timings;
   globalThis.twin.seek = (second) => app.seek(second);
-  globalThis.twin.value = (model, set, id, port, second, key = "a") => app.runs.find((run) => run.key === key).value(model, set, id, port, second);
+  globalThis.twin.value = (model, set, id, port, second, key = "a") =>
+    app.runs.find((run) => run.key === key).value(model, set, id, port, second);
   globalThis.twin.movers = (model, key = "a") => moversNow(app, model, key);
   globalThis.twin.project = (model, set, id, view = 0) => {
     const layer = app.worlds[view].parts.find((one) => one.part.model === model && one.part.set === set);
@@ -90,9 +91,19 @@ function hook(app) {
     return app.stage.project([x, y, z], rectangle);
   };
   globalThis.twin.state = () => ({
-    second: app.clock.second, time: app.clock.time(), playing: app.clock.playing, speed: app.clock.speed, language: app.language, night: app.isNight(),
-    labels: app.labelled, translucent: app.translucent, camera: app.cameras[app.camera]?.name ?? null, runs: app.runs.map((run) => run.name),
-    layers: Object.fromEntries(app.layers.on), selected: app.selected ? describeChosen(app.selected) : null, following: Boolean(app.followed),
+    second: app.clock.second,
+    time: app.clock.time(),
+    playing: app.clock.playing,
+    speed: app.clock.speed,
+    language: app.language,
+    night: app.isNight(),
+    labels: app.labelled,
+    translucent: app.translucent,
+    camera: app.cameras[app.camera]?.name ?? null,
+    runs: app.runs.map((run) => run.name),
+    layers: Object.fromEntries(app.layers.on),
+    selected: app.selected ? describeChosen(app.selected) : null,
+    following: Boolean(app.followed),
     counts: app.worlds.map((world) => Object.fromEntries(world.movers.map((layer) => [layer.tracks.model, [...layer.counts]]))),
   });
 }

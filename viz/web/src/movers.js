@@ -1,5 +1,16 @@
 // Moving things: one small body drawn many times; two keyframes each, the graphics card goes between them.
-import { BufferAttribute, BufferGeometry, DynamicDrawUsage, Group, InstancedBufferAttribute, InstancedBufferGeometry, Mesh, Points, Vector3, Vector4 } from "three";
+import {
+  BufferAttribute,
+  BufferGeometry,
+  DynamicDrawUsage,
+  Group,
+  InstancedBufferAttribute,
+  InstancedBufferGeometry,
+  Mesh,
+  Points,
+  Vector3,
+  Vector4,
+} from "three";
 import { BODY, SPRITE } from "./movershade.js";
 import { material } from "./shade.js";
 
@@ -16,11 +27,20 @@ export function kindColour(number) {
 
 // Bodies in a unit box: x forward. Each a list of [x from, x to, half width foot, half width top, z from, z to].
 const SHAPES = {
-  person: [[-0.42, 0.42, 0.5, 0.34, 0, 0.8], [-0.3, 0.3, 0.24, 0.2, 0.84, 1]],
-  car: [[-0.5, 0.5, 0.5, 0.5, 0.1, 0.56], [-0.34, 0.2, 0.46, 0.36, 0.56, 1]],
+  person: [
+    [-0.42, 0.42, 0.5, 0.34, 0, 0.8],
+    [-0.3, 0.3, 0.24, 0.2, 0.84, 1],
+  ],
+  car: [
+    [-0.5, 0.5, 0.5, 0.5, 0.1, 0.56],
+    [-0.34, 0.2, 0.46, 0.36, 0.56, 1],
+  ],
   bus: [[-0.5, 0.5, 0.5, 0.48, 0.06, 1]],
   box: [[-0.5, 0.5, 0.5, 0.5, 0, 1]],
-  blue_light: [[-0.5, 0.5, 0.5, 0.48, 0.08, 0.8], [-0.05, 0.2, 0.4, 0.36, 0.8, 1]],
+  blue_light: [
+    [-0.5, 0.5, 0.5, 0.48, 0.08, 0.8],
+    [-0.05, 0.2, 0.4, 0.36, 0.8, 1],
+  ],
 };
 
 function bodyGeometry(boxes) {
@@ -29,7 +49,10 @@ function bodyGeometry(boxes) {
     const first = positions.length / 3;
     const shrink = low > 0 ? high / low : 1;
     const [m, h] = [(x0 + x1) / 2, (x1 - x0) / 2];
-    for (const [z, half, long] of [[z0, low, h], [z1, high, h * (0.4 + 0.6 * shrink)]]) {
+    for (const [z, half, long] of [
+      [z0, low, h],
+      [z1, high, h * (0.4 + 0.6 * shrink)],
+    ]) {
       positions.push(m - long, -half, z, m + long, -half, z, m + long, half, z, m - long, half, z);
     }
     for (let i = 0; i < 4; i++) {
@@ -73,7 +96,10 @@ export class MoverLayer {
     const { position, index } = bodyGeometry(SHAPES[name] ?? SHAPES.box);
     near.setAttribute("position", position);
     near.setIndex(index);
-    const meshes = [new Mesh(near, material(shared, { ...said, ...BODY })), new Points(new BufferGeometry(), material(shared, { ...said, ...SPRITE }))];
+    const meshes = [
+      new Mesh(near, material(shared, { ...said, ...BODY })),
+      new Points(new BufferGeometry(), material(shared, { ...said, ...SPRITE })),
+    ];
     for (const mesh of meshes) {
       mesh.frustumCulled = false;
       mesh.renderOrder = 2;
@@ -106,7 +132,10 @@ export class MoverLayer {
 
   grow(body, count) {
     const room = Math.max(64, Math.ceil(count * 1.25)) * 4;
-    for (const [name, key] of [["aPath", "path"], ["aWhen", "when"]]) {
+    for (const [name, key] of [
+      ["aPath", "path"],
+      ["aWhen", "when"],
+    ]) {
       const held = new Float32Array(room);
       body[key] = [InstancedBufferAttribute, BufferAttribute].map((Kind) => new Kind(held, 4).setUsage(DynamicDrawUsage));
       body.meshes.forEach(({ geometry }, i) => {

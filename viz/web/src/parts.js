@@ -36,7 +36,9 @@ export class PartLayer {
 
   async build(shared, number) {
     const { store } = this.run;
-    const [xy, counts, widths, heights] = await Promise.all(["xy", "rows", "width_m", "height_m"].map((name) => store.array(this.part[name])));
+    const [xy, counts, widths, heights] = await Promise.all(
+      ["xy", "rows", "width_m", "height_m"].map((name) => store.array(this.part[name])),
+    );
     const single = !counts.some((rows) => rows > 1);
     const shape = { xy, counts, widths, heights, form: this.part.form, closed: this.part.closed, states: this.states, number };
     const { meshes, centres } = builder(this.part, single)(shared, shape);

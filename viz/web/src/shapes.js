@@ -96,7 +96,10 @@ export function openRing(points) {
 
 export function triangles(ring) {
   if (ring.length < 3) return [];
-  return ShapeUtils.triangulateShape(ring.map((point) => new Vector2(point[0], point[1])), []);
+  return ShapeUtils.triangulateShape(
+    ring.map((point) => new Vector2(point[0], point[1])),
+    [],
+  );
 }
 
 // A flat ribbon with mitred joins: values(point, across, length along) -> attributes of one vertex.

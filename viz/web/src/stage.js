@@ -45,8 +45,15 @@ export class Stage {
   views() {
     const { width, height } = this;
     if (!this.split) return [[0, 0, width, height]];
-    if (height > width) return [[0, 0, width, height / 2], [0, height / 2, width, height / 2]];
-    return [[0, 0, width / 2, height], [width / 2, 0, width / 2, height]];
+    if (height > width)
+      return [
+        [0, 0, width, height / 2],
+        [0, height / 2, width, height / 2],
+      ];
+    return [
+      [0, 0, width / 2, height],
+      [width / 2, 0, width / 2, height],
+    ];
   }
 
   look(position, target) {
@@ -96,7 +103,11 @@ export class Stage {
     const offset = camera.position.clone().sub(controls.target);
     const step = offset.length() * 0.06;
     const flat = Math.atan2(offset.y, offset.x);
-    const move = new Vector3(-Math.sin(flat) * right - Math.cos(flat) * forward, Math.cos(flat) * right - Math.sin(flat) * forward, 0).multiplyScalar(step);
+    const move = new Vector3(
+      -Math.sin(flat) * right - Math.cos(flat) * forward,
+      Math.cos(flat) * right - Math.sin(flat) * forward,
+      0,
+    ).multiplyScalar(step);
     offset.applyAxisAngle(new Vector3(0, 0, 1), turn);
     const level = Math.hypot(offset.x, offset.y);
     const polar = Math.min(1.5, Math.max(0.05, Math.atan2(level, offset.z) + tilt));
@@ -181,7 +192,11 @@ export class Stage {
   project(point, view) {
     const at = new Vector3(...point).project(this.camera);
     if (at.z > 1 || at.z < -1) return null;
-    return [view[0] + ((at.x + 1) / 2) * view[2], view[1] + ((1 - at.y) / 2) * view[3], this.camera.position.distanceTo(new Vector3(...point))];
+    return [
+      view[0] + ((at.x + 1) / 2) * view[2],
+      view[1] + ((1 - at.y) / 2) * view[3],
+      this.camera.position.distanceTo(new Vector3(...point)),
+    ];
   }
 }
 

@@ -19,7 +19,11 @@ export class Card {
     this.curve = this.dark = this.there = this.following = null;
     this.root.hidden = !selected;
     if (!selected) return;
-    const close = make("button", { type: "button", class: "close", "aria-label": say("close"), onclick: () => this.app.select(null) }, icon("close"));
+    const close = make(
+      "button",
+      { type: "button", class: "close", "aria-label": say("close"), onclick: () => this.app.select(null) },
+      icon("close"),
+    );
     if (selected.kind === "part") await this.element(selected, close);
     else if (selected.kind === "mover") this.mover(selected, close);
     else this.plain(selected, close);
@@ -37,7 +41,8 @@ export class Card {
   plain({ kind, world, index }, close) {
     const things = kind === "building" ? world.buildings : world.streets;
     const title = things.names?.[index] || things.ids[index];
-    const rows = kind === "building" ? [make("dl", {}, make("dt", {}, say("height")), make("dd", {}, `${numberText(things.heights[index])} m`))] : [];
+    const rows =
+      kind === "building" ? [make("dl", {}, make("dt", {}, say("height")), make("dd", {}, `${numberText(things.heights[index])} m`))] : [];
     this.root.replaceChildren(this.head(title, `${say(kind)} · ${things.ids[index]}`, close), ...rows);
   }
 
@@ -48,23 +53,45 @@ export class Card {
     this.following = follow;
     this.there = () => layer.position(index) !== null;
     this.away = make("p", { class: "fine", hidden: true }, say("not_there"));
-    this.root.replaceChildren(this.head(`${tracks.kinds[tracks.kindOf[index]]?.label ?? ""} ${id}`, `${this.whose(layer.run)}${plainWords(tracks.model)}`, close), this.away, follow);
+    this.root.replaceChildren(
+      this.head(`${tracks.kinds[tracks.kindOf[index]]?.label ?? ""} ${id}`, `${this.whose(layer.run)}${plainWords(tracks.model)}`, close),
+      this.away,
+      follow,
+    );
   }
 
   async element({ run, part, index }, close) {
     const tables = await Promise.all(part.ports.map((port) => run.table(port, part.ids.length)));
     if (this.app.selected?.part !== part || this.app.selected.index !== index) return; // something else was chosen meanwhile
     this.dark = make("p", { class: "dark", hidden: true });
-    const chosen = part.ports.find((port) => port.name === this.port) ?? part.ports.find((port) => port.name === part.colour) ?? part.ports[0];
+    const chosen =
+      part.ports.find((port) => port.name === this.port) ?? part.ports.find((port) => port.name === part.colour) ?? part.ports[0];
     this.rows = part.ports.map((port, i) => {
       const value = make("span", { class: "value" });
-      const row = make("button", { type: "button", class: "reading", "aria-pressed": String(port === chosen), "data-port": port.name, onclick: () => this.choose(port.name) }, make("span", {}, plainWords(port.label || port.name)), value);
+      const row = make(
+        "button",
+        {
+          type: "button",
+          class: "reading",
+          "aria-pressed": String(port === chosen),
+          "data-port": port.name,
+          onclick: () => this.choose(port.name),
+        },
+        make("span", {}, plainWords(port.label || port.name)),
+        value,
+      );
       return { port, table: tables[i], value, row, count: part.ids.length, run, index };
     });
     this.plot = make("div", { class: "plot" });
     this.root.replaceChildren(
       this.head(part.ids[index], `${this.whose(run)}${plainWords(part.model)} · ${plainWords(part.label)}`, close),
-      this.dark, make("div", { class: "readings" }, this.rows.map((one) => one.row)), this.plot,
+      this.dark,
+      make(
+        "div",
+        { class: "readings" },
+        this.rows.map((one) => one.row),
+      ),
+      this.plot,
     );
     if (chosen) await this.draw(part, index, chosen);
   }
@@ -81,12 +108,28 @@ export class Card {
       const same = run.part(part.model, part.set);
       const element = same ? same.ids.indexOf(part.ids[index]) : -1;
       const its = same?.ports.find((one) => one.name === port.name);
-      if (element >= 0 && its) series.push({ run, times: run.times, offset_s: run.offset_s, values: await run.curve(its, same.ids.length, element) });
+      if (element >= 0 && its)
+        series.push({ run, times: run.times, offset_s: run.offset_s, values: await run.curve(its, same.ids.length, element) });
     }
     this.curve = new Curve(this.app, series, unitText(port.unit));
     this.curve.root.setAttribute("aria-label", `${plainWords(port.label || port.name)} ${part.ids[index]}`);
-    const legend = series.length > 1 ? make("p", { class: "fine" }, series.map((one) => make("b", { class: `badge run-${one.run.key}` }, say(`run_${one.run.key}`)))) : "";
-    this.plot.replaceChildren(make("p", { class: "fine" }, `${plainWords(port.label || port.name)}${port.unit && unitText(port.unit) ? `, ${unitText(port.unit)}` : ""}`), this.curve.root, legend);
+    const legend =
+      series.length > 1
+        ? make(
+            "p",
+            { class: "fine" },
+            series.map((one) => make("b", { class: `badge run-${one.run.key}` }, say(`run_${one.run.key}`))),
+          )
+        : "";
+    this.plot.replaceChildren(
+      make(
+        "p",
+        { class: "fine" },
+        `${plainWords(port.label || port.name)}${port.unit && unitText(port.unit) ? `, ${unitText(port.unit)}` : ""}`,
+      ),
+      this.curve.root,
+      legend,
+    );
     this.curve.draw();
   }
 

@@ -31,7 +31,11 @@ export function choice(options, chosen, change, said = {}) {
     if (pointed) select.blur();
     pointed = false;
   };
-  const select = make("select", { ...said, onchange: chose, onpointerdown: () => (pointed = true), onkeydown: () => (pointed = false) }, options.map(([value, text]) => make("option", { value }, text)));
+  const select = make(
+    "select",
+    { ...said, onchange: chose, onpointerdown: () => (pointed = true), onkeydown: () => (pointed = false) },
+    options.map(([value, text]) => make("option", { value }, text)),
+  );
   select.value = chosen;
   return select;
 }

@@ -12,7 +12,13 @@ export class JournalList {
     this.body = make("div", { class: "rows" });
     this.pane = make("div", { class: "scroll", onscroll: () => this.draw() }, this.body);
     this.filters = make("div", { class: "filters", role: "group", "aria-label": say("journal") });
-    this.root = make("section", { class: "panel journal", "aria-label": say("journal") }, make("h2", {}, say("journal")), this.filters, this.pane);
+    this.root = make(
+      "section",
+      { class: "panel journal", "aria-label": say("journal") },
+      make("h2", {}, say("journal")),
+      this.filters,
+      this.pane,
+    );
     this.choose("all");
     app.clock.listen(() => this.follow());
     new ResizeObserver(() => this.draw()).observe(this.pane);
@@ -23,7 +29,12 @@ export class JournalList {
     const kept = { all: () => true, actions: (entry) => entry.shape !== "notice", warnings: (entry) => entry.grave };
     this.entries = this.app.journal.filter(kept[filter]);
     const one = (name) => button(say(name), () => this.choose(name), { "aria-pressed": String(name === filter) });
-    this.filters.replaceChildren(one("all"), one("actions"), one("warnings"), make("span", { class: "fine" }, `${this.entries.length} ${say("entries")}`));
+    this.filters.replaceChildren(
+      one("all"),
+      one("actions"),
+      one("warnings"),
+      make("span", { class: "fine" }, `${this.entries.length} ${say("entries")}`),
+    );
     this.pane.style.height = this.body.style.height = `${this.entries.length * ROW}px`;
     this.at = null;
     this.follow();
@@ -56,9 +67,14 @@ export class JournalList {
       const entry = this.entries[i];
       const said = facts(entry);
       const row = make(
-        "button", {
-          type: "button", class: `row ${entry.second === now ? "current" : ""} ${i > this.at ? "later" : ""}`, "data-number": i,
-          "aria-current": entry.second === now ? "time" : null, title: said || null, onclick: () => app.scrub(entry.second),
+        "button",
+        {
+          type: "button",
+          class: `row ${entry.second === now ? "current" : ""} ${i > this.at ? "later" : ""}`,
+          "data-number": i,
+          "aria-current": entry.second === now ? "time" : null,
+          title: said || null,
+          onclick: () => app.scrub(entry.second),
         },
         make("i", { class: `mark ${entry.shape} ${entry.grave ? "grave" : ""}`, title: say(`kind_${entry.row.kind}`) }),
         make("span", { class: "when" }, app.clock.time(entry.second)),

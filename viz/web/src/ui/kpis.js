@@ -18,7 +18,15 @@ export class Kpis {
   strip(run) {
     const cards = (run.kpis ?? []).map((kpi) => this.kpi(kpi));
     const live = (run.figures ?? []).map((figure) => this.figure(run, figure));
-    const head = this.app.runs.length > 1 ? make("div", { class: "kpi head" }, make("b", { class: `badge run-${run.key}` }, say(`run_${run.key}`)), make("span", {}, run.name)) : null;
+    const head =
+      this.app.runs.length > 1
+        ? make(
+            "div",
+            { class: "kpi head" },
+            make("b", { class: `badge run-${run.key}` }, say(`run_${run.key}`)),
+            make("span", {}, run.name),
+          )
+        : null;
     return make("div", { class: "strip" }, head, cards, live);
   }
 
@@ -26,10 +34,16 @@ export class Kpis {
     const verdict = kpi.verdict in SIGNS ? kpi.verdict : "";
     const aim = kpi.target ? `${say("target")} ${kpi.target.replaceAll("<=", "≤").replaceAll(">=", "≥")}`.replace(/1\/m2/g, "/m²") : "";
     return make(
-      "div", { class: `kpi ${verdict === "met" ? "met" : verdict && "missed"}`, title: kpi.label },
+      "div",
+      { class: `kpi ${verdict === "met" ? "met" : verdict && "missed"}`, title: kpi.label },
       make("span", { class: "name" }, kpi.label || plainWords(kpi.name)),
       make("span", { class: "value" }, numberText(kpi.value), make("small", {}, ` ${unitText(kpi.unit)}`)),
-      make("span", { class: "verdict" }, verdict ? make("b", {}, `${SIGNS[verdict]} ${say(verdict)}`) : null, aim ? make("span", {}, aim) : null),
+      make(
+        "span",
+        { class: "verdict" },
+        verdict ? make("b", {}, `${SIGNS[verdict]} ${say(verdict)}`) : null,
+        aim ? make("span", {}, aim) : null,
+      ),
     );
   }
 
@@ -37,8 +51,11 @@ export class Kpis {
     const value = make("span", { class: "value" }, "–");
     this.live.push({ run, figure, value });
     return make(
-      "div", { class: "kpi live", title: `${plainWords(figure.model)}: ${figure.label}` },
-      make("span", { class: "name" }, figure.label || plainWords(figure.name)), value, make("span", { class: "verdict" }, say("now").toLowerCase()),
+      "div",
+      { class: "kpi live", title: `${plainWords(figure.model)}: ${figure.label}` },
+      make("span", { class: "name" }, figure.label || plainWords(figure.name)),
+      value,
+      make("span", { class: "verdict" }, say("now").toLowerCase()),
     );
   }
 

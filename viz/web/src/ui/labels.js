@@ -17,21 +17,26 @@ export class Labels {
     let used = 0;
     this.free = this.clear();
     this.pin();
-    if (app.labelled) app.stage.views().forEach((view, number) => {
-      app.stage.aim(view);
-      const taken = [];
-      const seen = app.runs[number].ground.places.map((place) => this.at(place, view)).filter(Boolean).sort((one, other) => one.away - other.away);
-      let count = 0;
-      for (const { place, x, y } of seen) {
-        const text = placeName(place.name);
-        const half = text.length * 3.6 + 10;
-        const box = [x - half, y - 20, x + half, y];
-        if (count >= MOST || taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
-        taken.push(box);
-        count++;
-        this.put(used++, text, x, y, place.ring ? "wide" : "");
-      }
-    });
+    if (app.labelled)
+      app.stage.views().forEach((view, number) => {
+        app.stage.aim(view);
+        const taken = [];
+        const seen = app.runs[number].ground.places
+          .map((place) => this.at(place, view))
+          .filter(Boolean)
+          .sort((one, other) => one.away - other.away);
+        let count = 0;
+        for (const { place, x, y } of seen) {
+          const text = placeName(place.name);
+          const half = text.length * 3.6 + 10;
+          const box = [x - half, y - 20, x + half, y];
+          if (count >= MOST || taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]))
+            continue;
+          taken.push(box);
+          count++;
+          this.put(used++, text, x, y, place.ring ? "wide" : "");
+        }
+      });
     for (let i = used; i < this.held.length; i++) this.held[i].hidden = true;
   }
 
@@ -60,7 +65,11 @@ export class Labels {
     if (!found) return null;
     const [x, y, away] = found;
     const [left, right, top, low] = this.free;
-    const inside = x > Math.max(view[0] + 40, left) && x < Math.min(view[0] + view[2] - 40, right) && y > Math.max(view[1] + 20, top) && y < Math.min(view[1] + view[3], low);
+    const inside =
+      x > Math.max(view[0] + 40, left) &&
+      x < Math.min(view[0] + view[2] - 40, right) &&
+      y > Math.max(view[1] + 20, top) &&
+      y < Math.min(view[1] + view[3], low);
     return inside ? { place, x, y, away } : null;
   }
 

@@ -20,7 +20,12 @@ export class LayerList {
     const top = this.root.scrollTop;
     this.counts = [];
     const rows = app.layers.names.map((name, number) => (app.layers.isCity(name) ? this.city(name, number) : this.model(name, number)));
-    this.root.replaceChildren(make("h2", {}, say("layers")), ...rows, this.sceneChoices(), app.worlds.length ? make("p", { class: "fine" }, say("scaled")) : "");
+    this.root.replaceChildren(
+      make("h2", {}, say("layers")),
+      ...rows,
+      this.sceneChoices(),
+      app.worlds.length ? make("p", { class: "fine" }, say("scaled")) : "",
+    );
     this.root.scrollTop = top;
     if (focused) this.root.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
     this.recount();
@@ -50,7 +55,12 @@ export class LayerList {
       else folded.push(part);
     }
     if (folded.length) {
-      const more = make("details", { class: "more", open: this.open.get(name) }, make("summary", {}, `${folded.length} ${say("more")}`), folded.map((part) => this.part(part)));
+      const more = make(
+        "details",
+        { class: "more", open: this.open.get(name) },
+        make("summary", {}, `${folded.length} ${say("more")}`),
+        folded.map((part) => this.part(part)),
+      );
       more.addEventListener("toggle", () => this.open.set(name, more.open));
       box.append(more);
     }
@@ -67,7 +77,10 @@ export class LayerList {
     const chosen = layer ? layer.port : part.ports.find((port) => port.name === part.colour);
     if (part.ports.length) {
       const options = [["", say("plain")], ...part.ports.map((port) => [port.name, plainWords(port.label || port.name)])];
-      const pick = choice(options, chosen?.name ?? "", (name) => app.layers.colour(key, name), { "aria-label": `${say("colour_by")}: ${part.label}`, "data-key": `${key}:port` });
+      const pick = choice(options, chosen?.name ?? "", (name) => app.layers.colour(key, name), {
+        "aria-label": `${say("colour_by")}: ${part.label}`,
+        "data-key": `${key}:port`,
+      });
       row.append(pick);
     }
     if (chosen) row.append(chosen.type === "switch" ? switchLegend() : this.legend(chosen));
@@ -76,12 +89,18 @@ export class LayerList {
 
   legend(port) {
     const map = this.app.cmaps.get(port.cmap) ?? this.app.cmaps.get("viridis");
-    const stops = Array.from({ length: 12 }, (_, i) => `rgb(${map.slice(Math.round((i / 11) * 255) * 3, Math.round((i / 11) * 255) * 3 + 3).join(",")})`);
+    const stops = Array.from(
+      { length: 12 },
+      (_, i) => `rgb(${map.slice(Math.round((i / 11) * 255) * 3, Math.round((i / 11) * 255) * 3 + 3).join(",")})`,
+    );
     const [low, high] = port.range ?? [port.low, port.high];
     return make(
-      "div", { class: "legend" },
-      make("span", {}, numberText(low)), make("i", { class: "ramp", style: `background:linear-gradient(90deg,${stops.join(",")})` }),
-      make("span", {}, numberText(high)), make("span", { class: "unit" }, unitText(port.unit)),
+      "div",
+      { class: "legend" },
+      make("span", {}, numberText(low)),
+      make("i", { class: "ramp", style: `background:linear-gradient(90deg,${stops.join(",")})` }),
+      make("span", {}, numberText(high)),
+      make("span", { class: "unit" }, unitText(port.unit)),
     );
   }
 
@@ -101,7 +120,9 @@ export class LayerList {
 
   recount() {
     for (const [element, model, kind] of this.counts) {
-      const text = this.app.worlds.map((world) => numberText(world.movers.find((one) => one.tracks.model === model)?.counts[kind] ?? 0)).join(" | ");
+      const text = this.app.worlds
+        .map((world) => numberText(world.movers.find((one) => one.tracks.model === model)?.counts[kind] ?? 0))
+        .join(" | ");
       if (element.textContent !== text) element.textContent = text;
     }
   }
@@ -110,7 +131,8 @@ export class LayerList {
     const { app } = this;
     if (!app.stage) return "";
     return make(
-      "div", { class: "layer scene" },
+      "div",
+      { class: "layer scene" },
       check(say("labels"), app.labelled, (on) => app.setLabels(on), { "data-key": "labels" }),
       check(say("translucent"), app.translucent, (on) => app.setTranslucent(on), { "data-key": "translucent" }),
     );

@@ -13,19 +13,30 @@ export class Timeline {
     this.button = make("button", { type: "button", class: "play", onclick: () => clock.play() });
     this.time = make("output", { class: "time", "aria-live": "off" });
     this.day = make("span", { class: "day", title: app.runs[0].timezone });
-    this.speed = choice(SPEEDS.map((speed) => [speed, `${speed}×`]), clock.speed, (value) => clock.setSpeed(Number(value)), { class: "speed", "aria-label": say("speed") });
+    this.speed = choice(
+      SPEEDS.map((speed) => [speed, `${speed}×`]),
+      clock.speed,
+      (value) => clock.setSpeed(Number(value)),
+      { class: "speed", "aria-label": say("speed") },
+    );
     this.knob = make("div", { class: "knob" });
     this.past = make("div", { class: "past" });
     this.marks = make("div", { class: "marks" });
     this.line = make(
-      "div", { class: "line", role: "slider", tabindex: "0", "aria-label": say("timeline"), "aria-valuemin": 0, "aria-valuemax": clock.end_s },
-      make("div", { class: "rail" }, this.past), this.knob,
+      "div",
+      { class: "line", role: "slider", tabindex: "0", "aria-label": say("timeline"), "aria-valuemin": 0, "aria-valuemax": clock.end_s },
+      make("div", { class: "rail" }, this.past),
+      this.knob,
     );
     this.tip = make("div", { class: "tip", hidden: true });
     this.ticks = make("div", { class: "ticks", "aria-hidden": "true" });
     this.root = make(
-      "section", { class: "timeline", "aria-label": say("timeline") },
-      this.button, make("div", { class: "clock" }, this.time, this.day), make("div", { class: "track" }, this.marks, this.line, this.ticks, this.tip), this.speed,
+      "section",
+      { class: "timeline", "aria-label": say("timeline") },
+      this.button,
+      make("div", { class: "clock" }, this.time, this.day),
+      make("div", { class: "track" }, this.marks, this.line, this.ticks, this.tip),
+      this.speed,
     );
     this.drag();
     this.mark();
@@ -99,9 +110,15 @@ export class Timeline {
     if (entries.length > 6) label.push(`+ ${entries.length - 6} ${say("more")}`);
     const worst = entries.some((entry) => entry.grave) ? "grave" : "";
     const mark = make("button", {
-      type: "button", class: `mark ${first.shape} ${worst} run-${first.run.key}`, "aria-label": label.join("; "), tabindex: first.shape === "notice" ? "-1" : "0",
+      type: "button",
+      class: `mark ${first.shape} ${worst} run-${first.run.key}`,
+      "aria-label": label.join("; "),
+      tabindex: first.shape === "notice" ? "-1" : "0",
       onclick: () => app.scrub(first.second),
-      onpointerenter: () => this.show(mark, label), onfocus: () => this.show(mark, label), onpointerleave: () => this.hide(), onblur: () => this.hide(),
+      onpointerenter: () => this.show(mark, label),
+      onfocus: () => this.show(mark, label),
+      onpointerleave: () => this.hide(),
+      onblur: () => this.hide(),
     });
     mark.style.left = `${app.clock.end_s ? (first.second / app.clock.end_s) * 100 : 0}%`;
     return mark;

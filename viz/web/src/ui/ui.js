@@ -25,10 +25,22 @@ export class Ui {
     this.help = new Help();
     this.canvas = app.canvas;
     this.canvas.setAttribute("aria-label", app.runs.map((run) => run.title || run.name).join(", "));
-    this.picture = make("main", { class: "picture" }, this.canvas, this.labels.root, this.badges(), app.stage ? "" : make("p", { class: "alert", role: "alert" }, say("no_webgl")));
+    this.picture = make(
+      "main",
+      { class: "picture" },
+      this.canvas,
+      this.labels.root,
+      this.badges(),
+      app.stage ? "" : make("p", { class: "alert", role: "alert" }, say("no_webgl")),
+    );
     root.replaceChildren(
-      this.picture, this.bar.root, this.bar.banner, make("div", { class: "side left" }, this.layers.root),
-      make("div", { class: "side right" }, this.card.root, this.journal.root), make("footer", { class: "foot" }, this.kpis.root, this.timeline.root), this.help.root,
+      this.picture,
+      this.bar.root,
+      this.bar.banner,
+      make("div", { class: "side left" }, this.layers.root),
+      make("div", { class: "side right" }, this.card.root, this.journal.root),
+      make("footer", { class: "foot" }, this.kpis.root, this.timeline.root),
+      this.help.root,
     );
     this.watchPointer();
     this.observer?.disconnect();
@@ -40,7 +52,11 @@ export class Ui {
 
   badges() {
     if (this.app.runs.length < 2) return "";
-    return make("div", { class: "badges", "aria-hidden": "true" }, this.app.runs.map((run) => make("div", {}, make("b", { class: `badge run-${run.key}` }, say(`run_${run.key}`)), ` ${run.name}`)));
+    return make(
+      "div",
+      { class: "badges", "aria-hidden": "true" },
+      this.app.runs.map((run) => make("div", {}, make("b", { class: `badge run-${run.key}` }, say(`run_${run.key}`)), ` ${run.name}`)),
+    );
   }
 
   loaded() {
