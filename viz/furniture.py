@@ -74,7 +74,7 @@ class Legend:
         small, tiny, pad, wide = round(13 * scale), round(11 * scale), round(12 * scale), round(236 * scale)
         marks = [(label, swarm.colours[code]) for swarm in swarms for code, label in sorted(swarm.movers.kinds.items())]
         marks += [(f"stopped ({stopped:,})", tuple(int(one) for one in STOPPED))] if stopped else []
-        high, half = round(46 * scale), round(19 * scale)
+        high, half = round(49 * scale), round(19 * scale)
         rows = -(-len(marks) // 2)
         if not bars and not marks:
             return paper(1, 1, filled=False)[0]
@@ -98,7 +98,7 @@ class Legend:
         unit = "" if shade.port.unit == "1" else f" [{shade.port.unit.replace('m3', 'm³').replace('m2', 'm²')}]"
         pen.text((x, y), fitting(readable(f"{bar.part.label}: {shade.port.label or shade.port.name}"), unit, small, wide), INK, font(small))
         strip = Pictures.fromarray(np.repeat(shade.colours[None], 1, axis=0)).resize((wide, round(9 * scale)))
-        top = y + round(18 * scale)
+        top = y + round(21 * scale)
         image.paste(strip, (x, top))
         for share, anchor in ((0.0, "la"), (0.5, "ma"), (1.0, "ra")):
             value = shade.low + share * (shade.high - shade.low)
