@@ -142,8 +142,10 @@ def _over(
         line = route[k]
         length = lines.length[line]
         low, high = (s[0] if k == 0 else 0.0), (s[1] if k == n - 1 else length)
-        o0, o1 = begun + (ended - begun) * k / n, begun + (ended - begun) * (k + 1) / n
-        m = _along(out, m, lines, line, low, high, o0, o1)
+        # a lane is kept to the end of its line and changed in the crossings; on one line alone it is changed on the way
+        lane = begun + (ended - begun) * k / max(n - 1, 1)
+        lane_after = begun + (ended - begun) * (k + 1) / max(n - 1, 1)
+        m = _along(out, m, lines, line, low, high, lane, lane if n > 1 else ended)
         if k == n - 1 or m > LONGEST - 16:
             break
         next_line = route[k + 1]
@@ -151,8 +153,8 @@ def _over(
         then, final = lines.start[next_line], lines.start[next_line + 1] - 1
         left = k == 0 and s[0] > length - 0.5
         entered = k == n - 2 and s[1] < 0.5
-        end = ends[:2] if left else _beside(lines, last, first, last, o1)
-        start = ends[2:] if entered else _beside(lines, then, then, final, o1)
+        end = ends[:2] if left else _beside(lines, last, first, last, lane)
+        start = ends[2:] if entered else _beside(lines, then, then, final, lane_after)
         u = faces[0] if left else _direction(lines, last - 1)
         v = faces[1] if entered else _direction(lines, then)
         dx, dy = start[0] - end[0], start[1] - end[1]
