@@ -226,6 +226,16 @@ def _zone(name: str, start: datetime) -> ZoneInfo | timezone:
         return timezone(start.utcoffset() or timedelta(0), name)
 
 
+def _check(manifest: Mapping[str, Any]) -> None:
+    """Raise ValueError or TypeError for numbers and lists that no recorder writes."""
+    every_s, committed_s, duration_s = (int(manifest[name]) for name in ("record_every_s", "committed_s", "duration_s"))
+    if every_s < 1 or int(manifest.get("tracks_every_s") or 0) < 0 or not -1 <= committed_s <= duration_s:
+        raise ValueError(f"recorded every {every_s} s to {committed_s} s of {duration_s} s")
+    for name in ("kpis", "ledger"):
+        if not isinstance(manifest.get(name) or [], list):
+            raise TypeError(f"{name} is no list")
+
+
 def open_run(path: Path | str) -> Run:
     """Open a run folder, also of a run that was cut short; StorageError, one line, for anything else."""
     folder = Path(path)
@@ -240,6 +250,7 @@ def open_run(path: Path | str) -> Run:
         manifest = json.loads(text)
         if manifest["format"] != 1:
             raise StorageError(f"{file}: is a run of format {manifest['format']!r}; this version reads format 1")
+        _check(manifest)
         return Run(folder, manifest)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StorageError(f"{file}: is damaged: {type(error).__name__} {error}") from error

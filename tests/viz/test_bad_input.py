@@ -111,6 +111,12 @@ def other_format(folder: Path) -> None:
     (folder / "manifest.json").write_text('{"format": 99}')
 
 
+def impossible_numbers(folder: Path) -> None:
+    town.write(folder, duration_s=20)
+    text = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(text.replace('"record_every_s": 10', '"record_every_s": 0'))
+
+
 def damaged_ground(folder: Path) -> None:
     town.write(folder, duration_s=20)
     (folder / "static" / "city" / "city.json").write_text('{"name": ')
@@ -132,6 +138,7 @@ BAD_RUNS = {
     "cut": (cut_manifest, "manifest.json: is damaged"),
     "list": (list_for_a_manifest, "manifest.json: is damaged"),
     "format": (other_format, "is a run of format 99"),
+    "numbers": (impossible_numbers, "is damaged: ValueError recorded every 0 s"),
     "ground": (damaged_ground, "city.json"),
     "sheet": (damaged_sheet, "lamps.json"),
     "nothing": (nothing_recorded, "nothing"),
