@@ -4,6 +4,7 @@ import { MapControls } from "three/addons/controls/MapControls.js";
 import { setLook, sharedUniforms } from "./shade.js";
 
 ColorManagement.enabled = false;
+const BACK = "#0b1019"; // beside two views
 const REACH = 4; // pixels round the pointer that a click looks at
 
 export class Stage {
@@ -11,6 +12,7 @@ export class Stage {
     this.soft = !high && drawnBySoftware();
     this.renderer = new WebGLRenderer({ canvas, antialias: !this.soft, powerPreference: "high-performance", stencil: false });
     this.renderer.autoClear = false;
+    this.renderer.setClearColor(BACK, 1);
     this.renderer.setPixelRatio(this.soft ? 1 : Math.min(2, globalThis.devicePixelRatio || 1));
     this.shared = sharedUniforms();
     this.camera = new PerspectiveCamera(38, 1, 1, 50000);
@@ -34,25 +36,28 @@ export class Stage {
     this.changed = true;
   }
 
-  resize(width, height) {
+  resize(width, height, free) {
+    this.free = free;
     this.width = Math.max(1, width);
     this.height = Math.max(1, height);
     this.renderer.setSize(this.width, this.height, false);
     this.changed = true;
   }
 
-  // Rectangles of the views in CSS pixels, from the top left: side by side, one above the other on a tall screen.
+  // Rectangles of the views in CSS pixels, from the top left: two share what panels leave free, on a tall screen one above the other.
   views() {
-    const { width, height } = this;
-    if (!this.split) return [[0, 0, width, height]];
-    if (height > width)
+    if (!this.split) return [[0, 0, this.width, this.height]];
+    const { left, top, right, bottom } = this.free;
+    const [wide, high] = [Math.max(2, right - left), Math.max(2, bottom - top)];
+    if (high > wide) {
       return [
-        [0, 0, width, height / 2],
-        [0, height / 2, width, height / 2],
+        [left, top, wide, high / 2],
+        [left, top + high / 2, wide, high / 2],
       ];
+    }
     return [
-      [0, 0, width / 2, height],
-      [width / 2, 0, width / 2, height],
+      [left, top, wide / 2, high],
+      [left + wide / 2, top, wide / 2, high],
     ];
   }
 
@@ -138,6 +143,8 @@ export class Stage {
     const { renderer } = this;
     this.changed = false;
     renderer.setRenderTarget(null);
+    renderer.setScissorTest(false);
+    if (this.split) renderer.clear();
     renderer.setScissorTest(this.split);
     this.views().forEach((view, number) => {
       const [x, y, width, height] = view;
@@ -182,6 +189,7 @@ export class Stage {
     const pixels = new Uint8Array(size * size * 4);
     this.renderer.readRenderTargetPixels(this.target, 0, 0, size, size, pixels);
     this.renderer.setRenderTarget(null);
+    this.renderer.setClearColor(BACK, 1);
     this.shared.uPick.value = 0;
     this.camera.clearViewOffset();
     this.changed = true;

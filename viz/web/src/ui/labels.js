@@ -68,7 +68,7 @@ export class Labels {
     const inside =
       x > Math.max(view[0] + 40, left) &&
       x < Math.min(view[0] + view[2] - 40, right) &&
-      y > Math.max(view[1] + 20, top) &&
+      y > Math.max(view[1] + (this.app.stage.split ? 48 : 20), top) &&
       y < Math.min(view[1] + view[3], low);
     return inside ? { place, x, y, away } : null;
   }

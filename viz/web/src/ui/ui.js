@@ -45,7 +45,7 @@ export class Ui {
     this.watchPointer();
     this.observer?.disconnect();
     this.observer = new ResizeObserver(() => this.resize());
-    this.observer.observe(this.picture);
+    for (const one of [this.picture, this.root.querySelector(".foot")]) this.observer.observe(one);
     this.resize();
     this.loaded();
   }
@@ -65,7 +65,12 @@ export class Ui {
 
   resize() {
     const { width, height } = this.picture.getBoundingClientRect();
-    this.app.stage?.resize(Math.round(width), Math.round(height));
+    const { left, right, bar, foot } = this.edges();
+    this.app.stage?.resize(Math.round(width), Math.round(height), { left, top: bar, right, bottom: foot });
+    const badges = this.picture.querySelector(".badges");
+    if (!badges) return;
+    badges.style.inset = `${bar}px ${width - right}px ${height - foot}px ${left}px`;
+    badges.classList.toggle("stacked", foot - bar > right - left);
   }
 
   // The inner edges of what lies over the picture.
