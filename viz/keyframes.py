@@ -107,7 +107,7 @@ def write_movers(writer: Writer, movers: Movers, watch: Callable[[float], None])
     writer.packer.add(table)
     looks = [movers.looks.get(label, MoverLook()) for label in things.labels]
     shown = [{"label": label, "body": look.body, "size_m": list(look.size_m)} for label, look in zip(things.labels, looks, strict=True)]
-    return {"model": movers.model, "kinds": shown, "things": len(ids), **said, "chunks": chunks}
+    return {"model": movers.model, "kinds": shown, "things": len(ids), **said, "straight": paths.straight, "chunks": chunks}
 
 
 def stretches(run: Run, model: str) -> Iterator[tuple[int, int]]:
@@ -156,7 +156,7 @@ def _stale(records: Records, period_s: int) -> np.ndarray:
     found = np.zeros(len(records.thing), bool)
     found[1:] = (np.diff(records.xy, axis=0) == 0).all(axis=1)
     found[records.row[:-1]] = False
-    return found & (records.speed_m_per_s > STANDS_M_PER_S) & (records.t_s % period_s != 0)
+    return np.asarray(found & (records.speed_m_per_s > STANDS_M_PER_S) & (records.t_s % period_s != 0))
 
 
 def _chosen(records: Records, keep: np.ndarray) -> Records:

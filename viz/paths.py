@@ -33,7 +33,7 @@ class Legs(NamedTuple):
 
 
 class Paths:
-    """Finds the paths of one model's moving things; `straight` counts those for which no way along lines was found."""
+    """Finds the paths of one model's moving things; `straight` counts those for which no way was found."""
 
     def __init__(self, run: Run, model: str, origin_m: np.ndarray) -> None:
         self.run, self.model, self.origin_m = run, model, origin_m
@@ -62,7 +62,8 @@ class Paths:
             from viz.walls import around, crossing
 
             chosen = chosen[crossing(self.walls, legs.ends[chosen])]
-            start, xy, _ = around(self.walls, legs.ends[chosen])
+            start, xy, straight = around(self.walls, legs.ends[chosen])
+            self.straight += int(straight.sum())
             count[chosen] = np.diff(start)
             pieces.append((chosen, start, xy))
         return _merged(count, pieces)

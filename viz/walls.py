@@ -82,7 +82,7 @@ def _corners(ring: np.ndarray) -> np.ndarray:
     turns = into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0] > 1e-6
     normal = np.column_stack([into[:, 1] + out[:, 1], -(into[:, 0] + out[:, 0])])
     scale = 2 * CLEAR_M / np.maximum((normal**2).sum(axis=1), 0.5)
-    return (ring + normal * scale[:, None])[turns]
+    return np.asarray((ring + normal * scale[:, None])[turns])
 
 
 @njit(cache=True, nogil=True)

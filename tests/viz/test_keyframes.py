@@ -158,6 +158,22 @@ def chunks_of(run, path):
     return movers, list(keyframes(chunks, movers, index["quantum_m"])), chunks
 
 
+def test_paths_for_which_no_way_is_found_are_counted(tmp_path):
+    person = MoverLook("person", around_buildings=True)
+    sheet = ModelSheet("crowd", {}, {}, moving={0: "walker"}, looks=Looks({}, {"walker": person}).plain(), period_s=1)
+    ground = Ground("block", buildings=(Building("B", WALL, 10.0, "homes", 900.0, 10),))
+    recorder = recorded.start(tmp_path / "run", models={"crowd": sheet}, every_s=20, duration_s=40, ground=ground)
+    for t_s in (0, 20, 40):
+        out = np.zeros(1, TRACK)
+        out["x_m"], out["y_m"], out["speed_m_per_s"] = 20.0 + t_s, 17.0, 1.0
+        recorder.sample(t_s, {"crowd": {}})
+        recorder.tracks(t_s, "crowd", out)
+    recorder.finish("done")
+    movers, held, _ = chunks_of(open_run(tmp_path / "run"), tmp_path / "a.html")
+    assert movers["straight"] == 1, "who leaves a building does it through its wall"
+    assert held[0]["t_s"][[0, -1]].tolist() == [0.0, 40.0]
+
+
 def test_an_even_motion_takes_two_keyframes_a_chunk(tmp_path):
     run = write(tmp_path / "run", 240, lambda t: [(7, 0, 2.0 * t, 5.0, 2.0)])
     movers, held, _ = chunks_of(run, tmp_path / "a.html")
