@@ -162,7 +162,7 @@ class Page:
         from PIL import Image
 
         self.page.wait_for_timeout(120)
-        left, top, right, foot = 310, 60, 960, int(self.page.locator(".foot").bounding_box()["y"])
+        left, top, right, foot = 240, 60, 755, int(self.page.locator(".foot").bounding_box()["y"])
         size = self.page.viewport_size
         shot = self.page.screenshot(clip={"x": left, "y": top, "width": right - left, "height": foot - top})
         seen = np.zeros((size["height"], size["width"], 3), int)
@@ -185,7 +185,7 @@ def chromium() -> Iterator[Callable[..., Any]]:
 
         def fresh(flags: Sequence[str] = FLAGS, **said: Any) -> Any:
             browsers.append(playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(flags)))
-            return browsers[-1].new_context(**({"viewport": {"width": 1280, "height": 720}, "reduced_motion": "reduce"} | said))
+            return browsers[-1].new_context(**({"viewport": {"width": 1024, "height": 600}, "reduced_motion": "reduce"} | said))
 
         try:
             yield fresh

@@ -41,7 +41,7 @@ def opened(context, file) -> Page:
 @pytest.fixture
 def page(opened) -> Iterator[Page]:
     """The page at its start, nothing chosen; it must have asked nobody and complained of nothing when a test is over."""
-    opened.page.mouse.move(640, 8)
+    opened.page.mouse.move(512, 8)
     opened.page.locator("canvas.city").focus()
     opened.page.keyboard.press("Escape")
     opened.page.keyboard.press("Escape")
