@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twin.errors import TwinError
 from twin.results import Run
 from viz import content, fonts, written
 from viz.map import Style
@@ -18,6 +17,7 @@ from viz.page import Picture
 from viz.plot import canvas, mark
 from viz.story import GIVEN, LOUD, Moment, Row
 from viz.whereabouts import Whereabouts
+from viz.words import unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 CURVES = 4
 """So many elements of one kind get a curve of their own."""
 
-_LEVEL = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 MAP = Style(size_inch=(9.0, 6.3), dpi=110, paper="#ffffff", mover_size=3.0)
 CLOSE = Style(size_inch=(9.0, 5.9), dpi=110, paper="#ffffff", mover_size=5.0, point_size=26.0, line_width=2.4)
 LINES = Style(paper="#ffffff", ground="#e6e9ec")
@@ -75,14 +74,10 @@ def kpi_curves(run: Run, rows: Sequence[Mapping[str, Any]]) -> list[Picture]:
     for row in rows:
         said = declared.get(str(row["name"]), {})
         of = str(said.get("of", ""))
-        try:
-            sheet, port = run.port(of)
-        except TwinError:
-            continue
-        key = (of, str(said.get("across")), str(said.get("at")))
-        if port.dtype != "bool" and key not in titles and not of.startswith("events."):
+        key = (of, str(said.get("across")), str(said.get("limit")), str(said.get("at")))
+        if key not in titles and written.drawn(run, said):
             titles.add(key)
-            drawn.append((row, said, sheet, port))
+            drawn.append((row, said, *run.port(of)))
     if not drawn or len(run.times_s) < 2:
         return []
     with fonts.lettering():
@@ -90,7 +85,10 @@ def kpi_curves(run: Run, rows: Sequence[Mapping[str, Any]]) -> list[Picture]:
         for axes, (row, said, sheet, port) in zip(panels, drawn, strict=False):
             _kpi_curve(axes, run, row, said, sheet.name, port)
         mark_all(run, panels[: len(drawn)])
-    return [Picture("curves-kpis", png(figure), "What the KPIs are made from, over local time; dotted lines are actions and injects.")]
+    said = "What the KPIs are made from, over local time; dotted lines are actions and injects"
+    grey = any(one.get("from") or one.get("to") for _, one, _, _ in drawn)
+    said += "; dots stand where a KPI took its value" + ("; what is outside its window is grey." if grey else ".")
+    return [Picture("curves-kpis", png(figure), said)]
 
 
 def grid_of(count: int, *, height_inch: float = 2.15) -> tuple[Figure, list[Axes]]:
@@ -116,37 +114,59 @@ def mark_all(run: Run, panels: Sequence[Axes]) -> None:
 
 
 def _kpi_curve(axes: Axes, run: Run, row: Mapping[str, Any], said: Mapping[str, Any], model: str, port: Any) -> None:
-    field = run.fields[model][port.name]
-    level, word = written.reduced(written.chosen(run, said), said.get("across"))
-    axes.plot(field.time.values, level, color=LINES.movers[0], linewidth=1.5)
+    times = run.fields[model][port.name].time.values
+    level, word, unit = written.curve(run, said)
+    axes.plot(times, level, color=LINES.movers[0], linewidth=1.5)
+    _window(axes, run, said, times, level)
     for text, colour, name in ((said.get("threshold"), "#7a5c3e", "threshold"), (row["target"], "#b42323", "target")):
-        number = _level(text, port.unit, row if name == "target" else None, said)
+        number = _level(text, unit, row if name == "target" else None, said)
         if number is not None:
             axes.axhline(number, color=colour, linewidth=1.0, linestyle="--")
             axes.annotate(name, (0.995, number), xycoords=("axes fraction", "data"), fontsize=7, color=colour, ha="right", va="bottom")
-    unit = "" if port.unit == "1" else f" [{port.unit}]"
-    axes.set_ylabel(f"{word} {port.label or port.name}{unit}".strip(), fontsize=7.5)
+    axes.set_ylabel(labelled(f"{word} {port.label or port.name}".strip(), unit), fontsize=7.5)
     axes.set_title(f"{row['label']}", loc="left", fontsize=8.5, fontweight="bold")
-    low, high = float(np.nanmin(level)), float(np.nanmax(level))
-    if low == high:
-        axes.set_ylim(low - max(abs(low) * 0.1, 0.5), high + max(abs(high) * 0.1, 0.5))
+    known = level[np.isfinite(level)]
+    if not len(known):
+        axes.annotate("no value at any sample", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=8, color=LINES.ink)
+    elif known.min() == known.max() and len(axes.lines) == 1:
+        low = float(known[0])
+        axes.set_ylim(low - max(abs(low) * 0.1, 0.5), low + max(abs(low) * 0.1, 0.5))
+
+
+def labelled(text: str, of: str) -> str:
+    """Return an axis' label with its unit, on two lines where it is long."""
+    shown = unit(of)
+    return textwrap.fill(f"{text} [{shown}]" if shown else text, 34)
+
+
+def _window(axes: Axes, run: Run, said: Mapping[str, Any], times: np.ndarray, level: np.ndarray) -> None:
+    """Grey what a KPI does not look at, and put a dot where it took its value."""
+    window = written.window(run, said)
+    for left, right in ((0, window.start), (window.stop - 1, len(times) - 1)):
+        if left < right and (said.get("from") or said.get("to")):
+            axes.axvspan(times[left], times[right], color=LINES.ground, alpha=0.6, linewidth=0, zorder=0)
+    inside, over = level[window], str(said.get("over"))
+    if len(inside) and not np.isnan(inside).any():
+        index = {"first": 0, "last": len(inside) - 1, "min": int(inside.argmin()), "max": int(inside.argmax())}.get(over)
+        if index is not None:
+            axes.plot([times[window][index]], [inside[index]], "o", color=LINES.movers[0], markersize=5, label="_value")
 
 
 def _level(text: object, unit: str, row: Mapping[str, Any] | None, said: Mapping[str, Any]) -> float | None:
-    """Return a level that stands on the port's own axis: given in the port's unit, of a figure that is such a value."""
+    """Return a level that stands on the curve's own axis: in the curve's unit, and a target only of a figure that is such a value."""
     if text in (None, "") or (row is not None and str(said.get("over")) not in ("min", "max", "mean", "first", "last")):
         return None
-    match = _LEVEL.search(str(text))
-    written_unit = str(text)[match.end() :].strip() if match else ""
-    return float(match[0]) if match and written_unit in ("", unit) else None
+    return written.quantity(text, unit)
 
 
 def affected_curves(run: Run, found: Sequence[Row]) -> list[Picture]:
     """Draw, for each set with elements in warnings, the port that moved at them, at those that moved furthest."""
     panels_of = []
     for model in run.models:
-        warned = {id for row in found if row.model == model and row.severity in LOUD for id in row.elements}
+        notices = run.static[model].notices or {}
         for name, elements in run.static[model].elements.items():
+            loud = [row for row in found if row.model == model and row.severity in LOUD and notices.get(row.name) in (None, "", name)]
+            warned = {id for row in loud for id in row.elements}
             ids = [id for id in elements.ids if id in warned]
             port, chosen = _moved(run, model, name, ids)
             if port is not None:
@@ -159,10 +179,10 @@ def affected_curves(run: Run, found: Sequence[Row]) -> list[Picture]:
             field = run.fields[model][port.name].sel({port.at: chosen})
             for i, id in enumerate(chosen):
                 colour = LINES.movers[i % len(LINES.movers)]
-                axes.plot(field.time.values, field.values[:, i].astype(float), linewidth=1.3, label=id, color=colour)
-            unit = "" if port.unit == "1" else f" [{port.unit}]"
-            axes.set_ylabel(f"{port.label or port.name}{unit}", fontsize=7.5)
-            axes.set_title(f"{model}: {len(chosen)} of {count} warned of", loc="left", fontsize=8.5, fontweight="bold")
+                axes.plot(field.time.values, field.values[:, i].astype(float), linewidth=1.3, label=f"\u200b{id}", color=colour)
+            axes.set_ylabel(labelled(port.label or port.name, port.unit), fontsize=7.5)
+            kind = run.static[model].elements[port.at].label or port.at
+            axes.set_title(f"{model}, {kind}: {len(chosen)} of the {count} warned of", loc="left", fontsize=8.5, fontweight="bold")
             axes.legend(frameon=False, fontsize=7, ncols=2)
         mark_all(run, panels)
     said = "The elements that the journal warns of: those whose value moved furthest from where it began."
@@ -173,6 +193,6 @@ def _moved(run: Run, model: str, elements: str, ids: list[str]) -> tuple[Any, li
     ports = [port for port in run.static[model].recorded.values() if port.at == elements and port.dtype != "bool"]
     for port in sorted(ports, key=lambda port: not port.cmap) if ids else ():
         values = run.fields[model][port.name].sel({elements: ids}).values.astype(float)
-        if values.shape[0] and (moved := np.abs(values - values[:1]).max(axis=0)).max() > 0:
+        if values.shape[0] and (moved := np.nan_to_num(np.abs(values - values[:1])).max(axis=0)).max() > 0:
             return port, [ids[i] for i in np.argsort(-moved, kind="stable")[:CURVES] if moved[i] > 0]
     return None, []

@@ -83,21 +83,65 @@ def _head(both: Both) -> list[Block]:
     for letter, run in (("A", a), ("B", b)):
         blocks += [Note(f"{letter}: {note.text}", note.tone) for note in evidence.warnings(run) if note.tone == "bad"]
     blocks += [Note(text) for text in _unlike(both)]
-    blocks += [note for note in evidence.warnings(a) if note.tone != "bad"]
+    blocks += _provenance(both)
     if both.same:
         blocks.append(Note("Identical data: fields, positions, journal and static data of both runs are the same bytes.", "good"))
     elif both.partings:
         first = both.partings[0]
-        blocks.append(
-            Text(f"They first part at {a.clock(first.second)}, in the {first.record}: {first.what} {first.element}".strip() + ".")
-        )
+        what = f"{first.what} {first.element}".strip()
+        here = f"A: {first.a or 'nothing'}; B: {first.b or 'nothing'}"
+        blocks.append(Text(f"They first part at {a.clock(first.second)}, in the {first.record}: {what} ({here})."))
+    elif _compared(both):
+        blocks.append(Text(f"No difference was found in what both recorded: {_listed(_compared(both))}."))
     else:
-        blocks.append(Text("No difference was found on what both recorded."))
+        blocks.append(Note("Nothing was compared: the runs have no output at a common sample, no positions and no journal in common."))
+    blocks += _went_in(both)
     differing = [(name, one, other) for name, one, other in both.kpis if one and other and one["value"] != other["value"]]
     if both.kpis:
         blocks.append(Text(f"{len(differing)} of {plural(len(both.kpis), 'key figure')} differ; {_verdicts(both)}"))
     tiles = [_tile(one, other) for _, one, other in differing[:8]]
     return [*blocks, Tiles(tiles)] if tiles else blocks
+
+
+def _provenance(both: Both) -> list[Block]:
+    """Say once what both cities are, or of each what it is."""
+    said = [[note.text for note in evidence.warnings(run, listed=False) if note.tone != "bad"] for run in (both.a, both.b)]
+    if said[0] == said[1]:
+        return [Note(text) for text in said[0]]
+    return [Note(f"{letter}: {text}") for letter, texts in zip("AB", said, strict=True) for text in texts]
+
+
+def _compared(both: Both) -> list[str]:
+    """Return which kinds of record both runs have something of."""
+    a, b = both.a, both.b
+    upto = min(a.committed_s, b.committed_s)
+    found = []
+    if len(divergence.common_times(a, b)[0]) and any(True for _ in divergence.common_ports(a, b)):
+        found.append("fields")
+    if upto >= 0:
+        found.append("journal")
+    if upto >= 0 and divergence.common_track_s(a, b) and divergence.common_movers(a, b):
+        found.append("positions")
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(", ".join(names).rsplit(", ", 1))
+
+
+def _went_in(both: Both) -> list[Block]:
+    """Return what differs in what went in, the first few keys, in one sentence."""
+    rows = _unequal(both)
+    if not rows:
+        return [Text("Nothing differs in what went in: scenario, seed, city, versions and hosts.")]
+    shown = "; ".join(f"{key} (A {short(ours)}, B {short(theirs)})" for key, ours, theirs in rows[:4])
+    more = f"; and {len(rows) - 4:,} more, listed below" if len(rows) > 4 else ""
+    return [Text(f"What went in differs in {plural(len(rows), 'key')}: {shown}{more}.")]
+
+
+def short(text: str, most: int = 60) -> str:
+    """Return text cut to `most` letters, the cut shown."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _verdicts(both: Both) -> str:
@@ -108,7 +152,7 @@ def _verdicts(both: Both) -> str:
 def _tile(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str, str, str]:
     better = _better(one, other)
     tone = {"B": "good", "A": "bad"}.get(better.text, "")
-    said = f"A {number(one['value'], one['unit'])}, B {number(other['value'], other['unit'])}"
+    said = f"A {number(one['value'], one['unit'], beside=other['value'])}, B {number(other['value'], other['unit'], beside=one['value'])}"
     return _difference(one, other)[0] or "-", str(other["label"]), said, tone
 
 
@@ -124,16 +168,28 @@ def _unlike(both: Both) -> list[str]:
             f"A is recorded for {duration(max(a.committed_s, 0))}, B for {duration(max(b.committed_s, 0))}: records are compared up to"
             f" {a.clock(max(upto, 0))}; key figures are of each whole run."
         )
+    steps = [int(run.manifest["record_every_s"]) for run in (a, b)]
+    if steps[0] != steps[1]:
+        count = len(divergence.common_times(a, b)[0])
+        said.append(f"A is recorded every {steps[0]} s, B every {steps[1]} s: compared at the {plural(count, 'sample')} that both have.")
     cities = [(run.manifest.get("city") or {}).get("digest") for run in (a, b)]
     if cities[0] != cities[1]:
         said.append("The cities differ: elements are compared where both have one of the same name.")
     for letter, models in (("A", set(a.models) - set(b.models)), ("B", set(b.models) - set(a.models))):
         if models:
             said.append(f"Only {letter} has {', '.join(sorted(models))}.")
-    for model, port in divergence.common_ports(a, b):
+    common = list(divergence.common_ports(a, b))
+    for letter, run in (("A", a), ("B", b)):
+        shared = [model for model in run.models if model in a.models and model in b.models]
+        alone = [f"{model}.{name}" for model in shared for name in run.static[model].recorded]
+        alone = [name for name in alone if name not in {f"{model}.{port.name}" for model, port in common}]
+        if alone:
+            told = ", ".join(alone[:6]) + (f" and {len(alone) - 6:,} more" if len(alone) > 6 else "")
+            said.append(f"Only {letter} has {told} in this form (elements, unit).")
+    for model, port in common:
         ours, theirs = (set(run.static[model].elements[port.at].ids) for run in (a, b))
-        alone = f"{len(ours - theirs):,} only in A, {len(theirs - ours):,} only in B"
-        text = f"{model}, {port.at}: {len(ours & theirs):,} elements in both are compared; {alone}."
+        apart = f"{len(ours - theirs):,} only in A, {len(theirs - ours):,} only in B"
+        text = f"{model}, {port.at}: {len(ours & theirs):,} elements in both are compared; {apart}."
         if ours != theirs and text not in said:
             said.append(text)
     return said
@@ -144,17 +200,22 @@ def _partings(both: Both) -> list[Block]:
         return [
             Text("Nowhere: identical data. What differs, if anything, is in the scenario file and in where and when the runs were made.")
         ]
+    compared = _compared(both)
+    if not compared:
+        return [Text("Not assessed: nothing of the two records could be compared.")]
+    absent = [one for one in ("fields", "journal", "positions") if one not in compared]
+    beside = [Text(f"Not compared, as not recorded in both: {_listed(absent)}.")] if absent else []
     if not both.partings:
-        return [Text("Nowhere on what both recorded: the same elements at the same samples, the same rows of the journal.")]
+        return [Text(f"Nowhere in what both recorded ({_listed(compared)}), at the samples and elements that both have."), *beside]
     rows = [
         [both.a.clock(one.second), one.record, f"{one.what} {one.element}".strip(), one.a or "nothing", one.b or "nothing"]
         for one in both.partings
     ]
-    missing = {"fields", "journal", "positions"} - {one.record for one in both.partings}
+    missing = set(compared) - {one.record for one in both.partings}
     blocks: list[Block] = [Table(("time", "record", "what", "A", "B"), rows, (1, 1, 2.4, 2.6, 2.6))]
     if missing:
         blocks.append(Text(f"No difference was found in the {' and the '.join(sorted(missing))}."))
-    return blocks
+    return [*blocks, *beside]
 
 
 def _difference(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str]:
@@ -163,8 +224,9 @@ def _difference(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str]:
         return "", ""
     less = other["value"] - one["value"]
     sign = "+" if less > 0 else ""
-    share = f"{100 * less / abs(one['value']):+.1f} %" if one["value"] else ""
-    return f"{sign}{number(less, one['unit'])}", share if less else "0 %"
+    percent = 100 * less / abs(one["value"]) if one["value"] else 0.0
+    share = f"{percent:+.1f} %" if abs(percent) >= 0.05 else f"{sign or '-'}<0.1 %"
+    return f"{sign}{number(less, one['unit'])}", (share if one["value"] else "") if less else "0 %"
 
 
 def _better(one: dict[str, Any], other: dict[str, Any]) -> Cell:
@@ -174,8 +236,8 @@ def _better(one: dict[str, Any], other: dict[str, Any]) -> Cell:
         return Cell("not assessed", "quiet")
     values = [row["value"] for row in (one, other)]
     if None in values:
-        reached = [letter for letter, value in zip("AB", values, strict=True) if value is not None]
-        return Cell(reached[0], "info") if reached else Cell("neither", "quiet")
+        met = [letter for letter, row in zip("AB", (one, other), strict=True) if row["verdict"] == "met"]
+        return Cell(met[0], "info") if met else Cell("not assessed", "quiet")
     if values[0] == values[1]:
         return Cell("same", "quiet")
     return Cell("B" if (values[1] < values[0]) == (signs == {"<"}) else "A", "info")
@@ -183,11 +245,13 @@ def _better(one: dict[str, Any], other: dict[str, Any]) -> Cell:
 
 def _kpis(both: Both) -> list[Block]:
     if not both.kpis:
-        return [Text(f"Neither run has key figures: {evidence.no_figures(both.a)}")]
+        told = [evidence.no_figures(run) for run in (both.a, both.b)]
+        return [Text(f"Neither run has key figures. A: {told[0]} B: {told[1]}")]
     rows: list[Sequence[str | Cell]] = []
     for _, one, other in both.kpis:
         either = one or other or {}
-        shown = [number(row["value"]) if row else "-" for row in (one, other)]
+        values = [row["value"] if row else None for row in (one, other)]
+        shown = [number(values[0], beside=values[1]), number(values[1], beside=values[0])]
         verdicts = [verdict_cell(row) if row else Cell("not in it", "quiet") for row in (one, other)]
         less, share = _difference(one, other) if one and other else ("", "")
         better = _better(one, other) if one and other else Cell("not assessed", "quiet")
@@ -197,7 +261,10 @@ def _kpis(both: Both) -> list[Block]:
     columns = ("figure", "A", "B", "unit", "B less A", "%", "target", "A", "B", "better")
     return [
         Table(columns, rows, (2.6, 1, 1, 0.8, 1.5, 1.1, 1.2, 1.6, 1.6, 1.8), (1, 2, 4, 5)),
-        Text("Better is said by the direction of the target alone; without a target it is not assessed."),
+        Text(
+            "Better is said by the direction of the target alone; without a target it is not assessed, and where one has no value"
+            " the other is better only if it met its target."
+        ),
     ]
 
 
@@ -216,17 +283,18 @@ def _objectives(both: Both) -> list[Block]:
 
 
 def _inputs(both: Both) -> list[Block]:
-    a, b = both.a, both.b
-    sides = [_said(run) for run in (a, b)]
-    rows = []
-    for key in dict.fromkeys([*sides[0], *sides[1]]):
-        ours, theirs = (side.get(key, "(absent)") for side in sides)
-        if ours != theirs:
-            rows.append([key, ours, theirs])
+    rows = [[key, short(ours, 200), short(theirs, 200)] for key, ours, theirs in _unequal(both)]
     if not rows:
         return [Text("No difference: scenario, seed, city, versions and hosts are the same.")]
     more = [Text(f"{len(rows) - ROWS:,} more keys differ.")] if len(rows) > ROWS else []
     return [Table(("key", "A", "B"), rows[:ROWS], (2.5, 3, 3)), *more]
+
+
+def _unequal(both: Both) -> list[tuple[str, str, str]]:
+    sides = [_said(run) for run in (both.a, both.b)]
+    keys = dict.fromkeys([*sides[0], *sides[1]])
+    told = [(key, *(side.get(key, "(absent)") for side in sides)) for key in keys]
+    return [(key, ours, theirs) for key, ours, theirs in told if ours != theirs]
 
 
 def _said(run: Run) -> dict[str, str]:
@@ -250,20 +318,36 @@ def _maps(both: Both) -> list[Block]:
 
 def _apart(both: Both) -> list[Block]:
     if not both.apart:
-        return [Text("Not at all, on the elements and samples that both have.")]
+        fields = both.same or "fields" in _compared(both)
+        return [Text("Not at all, on the elements and samples that both have." if fields else "Not assessed: no output is in both.")]
     rows = [
         [
             f"{one.model}: {one.port.label or one.port.name}",
-            f"{100 * one.share:.2g} %",
-            number(one.largest, one.port.unit),
-            both.a.clock(one.second),
-            one.element,
+            percent(one.share),
+            *_furthest(both, one),
         ]
         for one in both.apart[:ROWS]
     ]
     more = [Text(f"{len(both.apart) - ROWS:,} more outputs differ.")] if len(both.apart) > ROWS else []
     columns = ("output", "values that differ", "largest, B less A", "at", "where")
     return [Table(columns, rows, (3.4, 1.4, 1.8, 1, 2), (1, 2)), *more]
+
+
+def percent(share: float) -> str:
+    """Return a share that is not 0 as percent: '100 %' for all, '>99.9 %' for nearly all, '<0.1 %' for nearly none."""
+    if share == 1:
+        return "100 %"
+    return "<0.1 %" if share < 0.0005 else ">99.9 %" if share > 0.9995 else f"{100 * share:.1f} %"
+
+
+def _furthest(both: Both, one: divergence.Apart) -> tuple[str, str, str]:
+    """Return the largest difference of a port, when and where."""
+    if not one.largest:
+        return "one has no value where the other has", "-", "-"
+    where = (both.a.clock(one.second), one.element)
+    if one.port.dtype == "bool":
+        return ("yes in B, no in A" if one.largest > 0 else "yes in A, no in B"), *where
+    return ("+" if one.largest > 0 else "") + number(one.largest, one.port.unit), *where
 
 
 def _runs(both: Both) -> list[Block]:

@@ -117,7 +117,7 @@ def span(run: Run, sheet: ModelSheet, port: PortSheet) -> tuple[float, float]:
         low, high = port.range
     else:
         values = run.fields[sheet.name][port.name].values
-        low, high = (float(np.nanmin(values)), float(np.nanmax(values))) if values.size else (0.0, 1.0)
+        low, high = (float(np.nanmin(values)), float(np.nanmax(values))) if np.isfinite(values).any() else (0.0, 1.0)
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
 

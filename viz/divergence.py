@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -99,7 +100,7 @@ def apart(a: Run, b: Run) -> tuple[list[Apart], Parting | None]:
         row = int(np.argmax(unequal.any(axis=1)))
         column = int(np.argmax(unequal[row]))
         if first is None or times[row] < first.second:
-            said = (shown(ours[row, column]), shown(theirs[row, column]))
+            said = apart_text(ours[row, column], theirs[row, column])
             first = Parting(int(times[row]), "fields", f"{model}.{port.name}", ids[column], *said)
         found.append(_apart(a, b, model, port, (ours, theirs, ids, times)))
     return sorted(found, key=lambda one: -one.score), first
@@ -107,26 +108,39 @@ def apart(a: Run, b: Run) -> tuple[list[Apart], Parting | None]:
 
 def _apart(a: Run, b: Run, model: str, port: PortSheet, read: tuple[np.ndarray, np.ndarray, list[str], np.ndarray]) -> Apart:
     ours, theirs, ids, times = read
-    less = np.nan_to_num(theirs.astype(float) - ours.astype(float))
+    less = theirs.astype(float) - ours.astype(float)
+    less[~np.isfinite(less)] = 0.0
     at = np.unravel_index(int(np.argmax(np.abs(less))), less.shape)
     widest = int(np.argmax(np.abs(less).mean(axis=1)))
-    spread = max(float(np.nanmax(ours)), float(np.nanmax(theirs))) - min(float(np.nanmin(ours)), float(np.nanmin(theirs)))
+    known = np.concatenate([ours[np.isfinite(ours)], theirs[np.isfinite(theirs)]]).astype(float)
+    spread = float(known.max() - known.min()) if len(known) else 0.0
     score = float(np.abs(less[widest]).mean() / spread) if spread > 0 else 0.0
     alone = [len(run.static[model].elements[port.at].ids) - len(ids) for run in (a, b)]
     share = float(_differs(ours, theirs).mean())
     return Apart(model, port, share, float(less[at]), int(times[at[0]]), ids[at[1]], score, int(times[widest]), len(ids), *alone)
 
 
-def shown(value: Any) -> str:
-    """Return a recorded value as text, short."""
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    return f"{float(value):.6g}"
+def apart_text(one: Any, other: Any) -> tuple[str, str]:
+    """Return two recorded values as text, with so many digits that they do not look the same."""
+    if isinstance(one, bool | np.bool_):
+        return "yes" if one else "no", "yes" if other else "no"
+    first, second = float(one), float(other)
+    for digits in range(6, 18):
+        said = (f"{first:.{digits}g}", f"{second:.{digits}g}")
+        if said[0] != said[1]:
+            break
+    return said
 
 
-def _row(said: Mapping[str, Any]) -> str:
-    facts = ", ".join(f"{key} {value}" for key, value in dict(said["facts"]).items())
-    return f"{said['model']}.{said['name']} {said['element']}".strip() + (f" ({facts[:120]})" if facts else "")
+def _row(said: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Return a row of the journal as text, of its facts first those that the other row does not say."""
+    facts, theirs = (dict(row["facts"]) if row and isinstance(row["facts"], dict) else {} for row in (said, other))
+    ranked = sorted(facts.items(), key=lambda item: theirs.get(item[0]) == item[1])
+    told = ", ".join(f"{key} {value}" for key, value in ranked)
+    told = told if len(told) <= 120 else told[:119] + "…"
+    keys = [f"{key} {said[key]}" for key in ("kind", "source", "severity", "t_happened_s") if other and said[key] != other[key]]
+    more = "; ".join([*keys, *([told] if told else [])])
+    return f"{said['model']}.{said['name']} {said['element']}".strip() + (f" ({more})" if more else "")
 
 
 def journal(a: Run, b: Run) -> Parting | None:
@@ -141,30 +155,46 @@ def journal(a: Run, b: Run) -> Parting | None:
             one, other = (one, None) if one["t_seen_s"] < other["t_seen_s"] else (None, other)
         row = one or other or {}
         what = f"{row['model']}.{row['name']}"
-        return Parting(int(row["t_seen_s"]), "journal", what, str(row["element"]), _row(one) if one else "", _row(other) if other else "")
+        return Parting(
+            int(row["t_seen_s"]),
+            "journal",
+            what,
+            str(row["element"]),
+            _row(one, other or {}) if one else "",
+            _row(other, one or {}) if other else "",
+        )
     return None
 
 
 def tracks(a: Run, b: Run) -> Parting | None:
-    """Return the first recorded position of a moving thing that is not the same in both; None when they never part."""
-    if any(not int(run.manifest.get("tracks_every_s") or 0) for run in (a, b)):
-        return None
-    upto = min(a.committed_s, b.committed_s)
-    moving = [model for model in a.models if model in b.models and a.static[model].moving]
-    for start in range(0, upto + 1, WINDOW_S):
-        partings = [_positions(a, b, model, start, min(start + WINDOW_S - 1, upto)) for model in moving]
+    """Return the first position, at a second that both recorded, that is not the same in both; None when they never part."""
+    upto, every_s = min(a.committed_s, b.committed_s), common_track_s(a, b)
+    for start in range(0, upto + 1, WINDOW_S) if every_s else ():
+        partings = [_positions(a, b, model, (start, min(start + WINDOW_S - 1, upto)), every_s) for model in common_movers(a, b)]
         found = [one for one in partings if one is not None]
         if found:
             return min(found, key=lambda one: one.second)
     return None
 
 
-def _positions(a: Run, b: Run, model: str, start: int, end: int) -> Parting | None:
+def common_track_s(a: Run, b: Run) -> int:
+    """Return every how many seconds both runs recorded positions; 0 when one of them recorded none."""
+    every = [int(run.manifest.get("tracks_every_s") or 0) for run in (a, b)]
+    return math.lcm(*every)
+
+
+def common_movers(a: Run, b: Run) -> list[str]:
+    """Return the models that have moving things in both runs."""
+    return [model for model in a.models if model in b.models and a.static[model].moving and b.static[model].moving]
+
+
+def _positions(a: Run, b: Run, model: str, span: tuple[int, int], every_s: int) -> Parting | None:
     import pandas as pd
 
-    both = [run.tracks(model, start, end) for run in (a, b)]
-    for frame, run in zip(both, (a, b), strict=True):
-        frame["t_s"] = ((frame["time"].to_numpy() - run.time(0)) / np.timedelta64(1, "s")).astype(int)
+    both = [run.tracks(model, *span) for run in (a, b)]
+    for i, run in enumerate((a, b)):
+        seconds = ((both[i]["time"].to_numpy() - run.time(0)) / np.timedelta64(1, "s")).astype(int)
+        both[i] = both[i].assign(t_s=seconds)[seconds % every_s == 0]
     joined = pd.merge(*both, on=["t_s", "id"], how="outer", suffixes=("_a", "_b"), sort=True)
     same = np.ones(len(joined), bool)
     for key in ("x_m", "y_m"):
@@ -172,6 +202,11 @@ def _positions(a: Run, b: Run, model: str, start: int, end: int) -> Parting | No
     if same.all():
         return None
     row = joined.iloc[int(np.argmax(~same))]
-    said = [f"{row[f'x_m_{run}']:.1f}, {row[f'y_m_{run}']:.1f} m" if pd.notna(row[f"x_m_{run}"]) else "" for run in "ab"]
+    here = [(row[f"x_m_{run}"], row[f"y_m_{run}"]) if pd.notna(row[f"x_m_{run}"]) else None for run in "ab"]
+    said = next(
+        said
+        for digits in range(1, 17)
+        if len(set(said := [f"{at[0]:.{digits}f}, {at[1]:.{digits}f} m" if at else "" for at in here])) > 1 or digits == 16
+    )
     kind = row["kind_a"] if pd.notna(row["kind_a"]) else row["kind_b"]
     return Parting(int(row["t_s"]), "positions", f"{model}: {kind}", str(row["id"]), *said)

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from twin.errors import StorageError
 from twin.results import Run, digests
 from viz import written
 from viz.page import Note
 from viz.story import GIVEN, LOUD, Row
-from viz.words import number, plural, target
+from viz.words import duration, figure, number, plural, target
 
 AREAS = 20
-"""So many areas are written out: first missed targets, then what was degraded, then warnings."""
+"""So many areas are written out: first missed targets, then what was degraded, then warnings; how many more there are is said."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ def areas(run: Run, rows: Sequence[Row], kpis: Sequence[Mapping[str, Any]]) -> l
     """Return the areas to improve, by rule: each missed KPI, each kind of degraded row, each account, each kind of warning."""
     declared = written.measured(run)
     found = [
-        _of_kpi(row, declared.get(str(row["name"]), {})) for row in kpis if row["target"] and row["verdict"] in ("missed", "not reached")
+        _of_kpi(row, said := declared.get(str(row["name"]), {}), drawn=written.drawn(run, said))
+        for row in kpis
+        if row["target"] and row["verdict"] in ("missed", "not reached")
     ]
     for degraded in (True, False):
         grouped: dict[str, list[Row]] = {}
@@ -45,24 +48,27 @@ def areas(run: Run, rows: Sequence[Row], kpis: Sequence[Mapping[str, Any]]) -> l
                     f"{one['model']}: {one['what']}",
                     f"{one['model']}: {one['what']} do not balance ({residual(one)}).",
                     "ledger",
-                    "the last section but one",
+                    'the section "What was degraded"',
                 )
                 for one in open_accounts(run)
             ]
-    return found[:AREAS]
+    return found
 
 
-def _of_kpi(row: Mapping[str, Any], said: Mapping[str, Any]) -> Area:
-    reached = "was not reached" if row["value"] is None else f"is {number(row['value'], row['unit'])}"
-    window = " to ".join(str(said[key]) for key in ("from", "to") if said.get(key))
+def _of_kpi(row: Mapping[str, Any], said: Mapping[str, Any], *, drawn: bool) -> Area:
+    reached = "was not reached" if row["value"] is None else f"is {figure(row)}"
+    window = " to ".join(str(said.get(key) or end) for key, end in (("from", "the start"), ("to", "the end")))
+    window = window if said.get("from") or said.get("to") else ""
     source = (
-        f"{said['of']}{f' from {window}' if window else ''}: its curve below" if said.get("of") else "how the KPI is made, in the scenario"
+        f"{said['of']}{f' from {window}' if window else ''}{': its curve below' if drawn else ''}"
+        if said.get("of")
+        else "how the KPI is made, in the scenario"
     )
     return Area(str(row["label"]), f"{row['label']} {reached}; the target is {target(row)}.", f"KPI {row['name']}", source)
 
 
 def _of_rows(run: Run, rows: Sequence[Row], group: Sequence[Row], *, degraded: bool) -> Area:
-    first, last = group[0], group[-1]
+    first, last = min(group, key=lambda row: row.happened_s), max(group, key=lambda row: row.happened_s)
     ids = list(dict.fromkeys(id for row in group for id in row.elements))
     count, word = sum(row.count for row in group), "degraded row" if degraded else "warning"
     since, until = run.clock(first.happened_s), run.clock(last.happened_s)
@@ -74,7 +80,7 @@ def _of_rows(run: Run, rows: Sequence[Row], group: Sequence[Row], *, degraded: b
         came = before[-1]
         lead = first.happened_s - came.happened_s
         look += (
-            f"; {lead} s after {came.what} {came.where} ({run.clock(came.happened_s)})"
+            f"; {duration(lead)} after {came.what} {came.where} ({run.clock(came.happened_s)})"
             if lead
             else f"; at the second of {came.what} {came.where}"
         )
@@ -82,18 +88,23 @@ def _of_rows(run: Run, rows: Sequence[Row], group: Sequence[Row], *, degraded: b
 
 
 def open_accounts(run: Run) -> list[dict[str, Any]]:
-    """Return the rows of the ledger that do not close."""
-    return [row for row in run.ledger.to_dict("records") if not row.get("closes", True)]
+    """Return the rows of the ledger that do not close; StorageError when the ledger is damaged."""
+    if missing := {"model", "what", "closes"} - set(run.ledger.columns) if len(run.ledger) else set():
+        raise StorageError(f"{run.path / 'manifest.json'}: is damaged: its ledger has no {sorted(missing)[0]}")
+    return [row for row in run.ledger.to_dict("records") if not row["closes"]]
 
 
 def residual(account: Mapping[str, Any]) -> str:
     """Return what is missing from an account: 'residual 3 kg, tolerance 0.1 kg'."""
-    unit = "" if account.get("unit") in (None, "1") else f" {account['unit']}"
-    return f"residual {account['residual']:.4g}{unit}, tolerance {account.get('tolerance', 0):.4g}{unit}"
+    unit = str(account.get("unit") or "1")
+    return f"residual {number(account.get('residual'), unit)}, tolerance {number(account.get('tolerance'), unit)}"
 
 
-def warnings(run: Run) -> list[Note]:
-    """Return what a reader must know before anything else: a run cut short, a city that is made up."""
+def warnings(run: Run, *, listed: bool = True) -> list[Note]:
+    """Return what a reader must know before anything else: a run cut short, a city that is made up.
+
+    `listed`: the document lists what is invented at its end.
+    """
     found = []
     if run.committed_s < run.duration_s or run.status in ("failed", "interrupted", "unfinished"):
         upto = f"recorded from {run.clock(0)} up to {run.clock(run.committed_s)}" if run.committed_s >= 0 else "nothing is recorded"
@@ -110,7 +121,12 @@ def warnings(run: Run) -> list[Note]:
         invented = len(run.city.synthetic)
         found.append(
             Note(
-                said + (f" What is invented stands at the end ({invented} {'entry' if invented == 1 else 'entries'})." if invented else "")
+                said
+                + (
+                    f" What is invented stands at the end ({invented} {'entry' if invented == 1 else 'entries'})."
+                    if invented and listed
+                    else ""
+                )
             )
         )
     return found

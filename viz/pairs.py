@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from twin.errors import TwinError
 from twin.results import Run
 from viz import fonts, written
-from viz.charts import LINES, MAP, grid_of, png
+from viz.charts import LINES, MAP, grid_of, labelled, png
 from viz.divergence import Apart, values
 from viz.map import Layer, frame, furniture, ground, name_places, paint, paper
 from viz.page import Picture
-from viz.words import unit
 
 MAPS = 4
 """So many difference maps are drawn, no two of one model."""
@@ -21,28 +20,23 @@ MAPS = 4
 
 def curves(a: Run, b: Run, names: tuple[str, str]) -> list[Picture]:
     """Draw the ports of both runs' KPIs, one panel each with both runs in it; none where no KPI has a common port."""
-    panels_of: dict[tuple[str, str, str], str] = {}
+    panels_of: dict[tuple[str, ...], tuple[str, Mapping[str, Any]]] = {}
     for run in (a, b):
         for name, said in written.measured(run).items():
-            of, at = str(said.get("of", "")), said.get("at") or ()
-            ids = ",".join([at] if isinstance(at, str) else map(str, at))
-            try:
-                kinds = {one.port(of)[1].dtype for one in (a, b)}
-            except TwinError:
+            if not (written.drawn(a, said) and written.drawn(b, said)) or len({one.port(str(said["of"]))[1].unit for one in (a, b)}) > 1:
                 continue
-            if kinds != {"bool"}:
-                panels_of.setdefault((of, str(said.get("across")), ids), str(said.get("label") or name.replace("_", " ")))
-    if not panels_of or min(len(a.times_s), len(b.times_s)) < 2:
+            key = tuple(str(said.get(one)) for one in ("of", "across", "limit", "at"))
+            panels_of.setdefault(key, (str(said.get("label") or name.replace("_", " ")), said))
+    if not panels_of:
         return []
     with fonts.lettering():
         figure, panels = grid_of(len(panels_of))
-        for axes, ((of, across, ids), label) in zip(panels, panels_of.items(), strict=True):
+        for axes, (label, said) in zip(panels, panels_of.values(), strict=True):
             for run, colour, name, dashes in zip((a, b), LINES.movers, names, ("-", "--"), strict=False):
-                port = run.port(of)[1]
-                level, word = written.reduced(written.chosen(run, {"of": of, "at": ids.split(",")}), across)
-                axes.plot(times_on(a, run), level, color=colour, linewidth=1.5, linestyle=dashes, label=name)
-            shown = unit(port.unit)
-            axes.set_ylabel(f"{word} {port.label or port.name}{f' [{shown}]' if shown else ''}".strip(), fontsize=7.5)
+                port = run.port(str(said["of"]))[1]
+                level, word, unit = written.curve(run, said)
+                axes.plot(times_on(a, run), level, color=colour, linewidth=1.5, linestyle=dashes, label=f"\u200b{name}")
+            axes.set_ylabel(labelled(f"{word} {port.label or port.name}".strip(), unit), fontsize=7.5)
             axes.set_title(label, loc="left", fontsize=8.5, fontweight="bold")
         panels[0].legend(frameon=False, fontsize=7.5)
     return [Picture("curves", png(figure), f"What the KPIs are made from: {names[0]} solid, {names[1]} dashed, on A's clock.")]
@@ -71,7 +65,8 @@ def _difference(a: Run, b: Run, one: Apart, names: tuple[str, str]) -> Picture:
     ours, theirs, ids = values(a, b, one.model, one.port)
     row = int(np.searchsorted(np.intersect1d(a.times_s, b.times_s), one.widest_s))
     less = theirs[row].astype(float) - ours[row].astype(float)
-    far = float(np.nanpercentile(np.abs(less[less != 0]), 98)) if (less != 0).any() else 1.0
+    moved = np.abs(less[np.isfinite(less) & (less != 0)])
+    far = float(np.percentile(moved, 98)) if len(moved) else 1.0
     elements = a.static[one.model].elements[one.port.at]
     place = {id: i for i, id in enumerate(elements.ids)}
     shapes = [elements.shapes[place[id]] for id in ids]

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from twin.errors import StorageError
 from twin.results import Run
+from viz import written
 
 NEAR = 0.10
 """A target that was missed by no more than this share of it counts as some challenge, by more as a major one."""
@@ -41,16 +43,9 @@ def goal(row: Mapping[str, Any]) -> tuple[str, float] | None:
     match = _TARGET.fullmatch(str(row["target"] or ""))
     if not match:
         return None
-    sign, number, unit = match[1], float(match[2].replace(",", "").replace("_", "")), match[3].strip()
-    own = str(row["unit"])
-    if unit in ("", own) or (own == "1" and not unit):
-        return sign, number
-    import pint
-
-    try:
-        return sign, float(pint.UnitRegistry(autoconvert_offset_to_baseunit=True).Quantity(number, unit).to(own).magnitude)
-    except (pint.errors.PintError, ValueError, TypeError, AttributeError):
-        return None
+    unit, own = match[3].strip(), str(row["unit"])
+    number = written.quantity(f"{match[2].replace(',', '')} {unit}", own)
+    return None if number is None else (match[1], number)
 
 
 def missed_by(row: Mapping[str, Any]) -> float | None:
@@ -89,14 +84,23 @@ def rate(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
 
 
 def ratings(run: Run) -> list[Rating]:
-    """Return the objectives of a run in the scenario's order, each with its rating; none when the scenario states none."""
+    """Return the objectives of a run in the scenario's order, each with its rating; none when the scenario states none.
+
+    A run that did not reach its end is not rated: what was met or missed may yet have changed. What it came to so far is said.
+    """
+    cut = run.committed_s < run.duration_s
     figures = {str(row["name"]): row for row in run.kpis.to_dict("records")}
     found = []
     for said in run.manifest.get("objectives") or []:
+        if not (isinstance(said, Mapping) and {"name", "text", "kpis"} <= said.keys() and isinstance(said["kpis"], list)):
+            raise StorageError(f"{run.path / 'manifest.json'}: is damaged: an objective without name, text or kpis")
         kpis = tuple(str(name) for name in said["kpis"])
         letter, why = rate([figures[name] for name in kpis if name in figures])
         beside = [name for name in kpis if name not in figures or not figures[name]["target"]]
         if letter and beside:
             why += f"; not counted, as without target or value: {', '.join(beside)}"
+        if cut and letter:
+            upto = run.clock(run.committed_s) if run.committed_s >= 0 else "its start"
+            letter, why = "", f"the run is {run.status} and ends at {upto}; so far {letter} ({why})"
         found.append(Rating(str(said["name"]), str(said["text"]), kpis, letter, why))
     return found

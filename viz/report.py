@@ -11,7 +11,7 @@ from twin.results import Run
 from viz import charts, evidence, ratings, story, typeset
 from viz.page import Block, Bullets, Cell, Document, Facts, Note, Pictures, Section, Table, Text, Tiles
 from viz.whereabouts import Whereabouts
-from viz.words import clock_span, number, place_name, plural, status_cell, target, unit, verdict_cell
+from viz.words import clock_span, figure, place_name, plural, status_cell, target, unit, verdict_cell
 
 ROWS = 60
 """So many rows of the journal are written out; the table of their kinds holds them all."""
@@ -79,34 +79,49 @@ def _summary(found: Found) -> list[Block]:
     said = [f"The run covers {clock_span(run)} in {place_name(run)}; its status is {run.status}."]
     if given:
         first = given[0]
-        told = f"{plural(sum(row.count for row in given), 'action')} {'was' if len(given) == 1 else 'were'} taken"
-        said.append(f"{told}, the first at {run.clock(first.happened_s)} ({first.what} {first.where}).".replace(" )", ")"))
+        count = sum(row.count for row in given)
+        nouns = " and ".join(f"{kind}s" for kind in story.GIVEN if any(row.kind == kind for row in given))
+        noun = given[0].kind if count == 1 else nouns
+        said.append(f"The journal holds {count:,} {noun}{', the first' if count > 1 else ','} at {_first(run, first)}.")
     else:
         said.append("Nobody acted on the city: the journal holds no action or inject.")
     if warned:
-        first = warned[0]
-        said.append(
-            f"The journal holds {plural(sum(row.count for row in warned), 'warning')}, the first at {run.clock(first.happened_s)}"
-            f" ({first.what} {first.where}), the last at {run.clock(warned[-1].happened_s)}.".replace(" )", ")")
-        )
+        first, last_s = min(warned, key=lambda row: row.happened_s), max(row.happened_s for row in warned)
+        count = sum(row.count for row in warned)
+        until = f", the last at {run.clock(last_s)}" if count > 1 else ""
+        said.append(f"The journal holds {plural(count, 'warning')}{', the first' if until else ','} at {_first(run, first)}{until}.")
     else:
         said.append("The journal holds no warning.")
     if off.any():
         worst, still = run.clock(int(run.times_s[int(off.argmax())])), f"{off[-1]:,}" if off[-1] else "none"
-        said.append(f"At {worst}, the worst moment, {plural(int(off.max()), 'element')} on at the start had stopped; at the end, {still}.")
+        most = plural(int(off.max()), "element")
+        upto = "at the end" if run.committed_s >= run.duration_s else "where the record ends"
+        were = _were(int(off.max()))
+        said.append(f"At {worst}, the worst moment, {most} that {were} on at the start {were} off; {upto}, {still}.")
     met = [row["verdict"] for row in found.kpis if row["target"]]
-    said.append(f"{met.count('met')} of {len(met)} targets were met." if met else "No key figure has a target.")
+    none = "No key figure has a target." if found.kpis else "The run has no key figures."
+    said.append(f"{met.count('met')} of {plural(len(met), 'target')} {_were(len(met))} met." if met else none)
     letters = [one.letter for one in found.rated]
     counted = ", ".join(f"{letters.count(letter)} {letter or 'not assessed'}" for letter in ratings.WORDS if letter in letters)
     said.append(f"Objectives: {counted}." if counted else "Objectives: not assessed (the scenario states none).")
     return [Text(" ".join(said)), *_tiles(found)]
 
 
+def _first(run: Run, row: story.Row) -> str:
+    return f"{run.clock(row.happened_s)} ({f'{row.what} {row.where}'.strip()})"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
 def _tiles(found: Found) -> list[Block]:
-    ranked = sorted(found.kpis, key=lambda row: {"missed": 0, "not reached": 0, "met": 1}.get(row["verdict"], 2))
+    order = {"missed": 0, "not reached": 0, "met": 1}
+    ranked = sorted(found.kpis, key=lambda row: order.get(row["verdict"], 2) if row["target"] else 2)
     tones = {"met": "good", "missed": "bad", "not reached": "bad"}
     items = [
-        (number(row["value"], row["unit"]), str(row["label"]), target(row) or "no target", tones.get(row["verdict"], "")) for row in ranked
+        (figure(row), str(row["label"]), target(row) or "no target", tones.get(row["verdict"], "") if row["target"] else "")
+        for row in ranked
     ]
     return [Tiles(items[:8])] if items else []
 
@@ -160,7 +175,7 @@ def _kpis(found: Found) -> list[Block]:
     body = [
         [
             str(row["label"]),
-            number(row["value"]),
+            figure(row, units=False),
             unit(row["unit"]),
             target(row) or "-",
             verdict_cell(row),
@@ -168,7 +183,16 @@ def _kpis(found: Found) -> list[Block]:
         ]
         for row in found.kpis
     ]
-    return [Table(("figure", "value", "unit", "target", "verdict", "KPI"), body, (3.6, 1.2, 1, 1.4, 1.5, 1.8), (1,))]
+    table = Table(("figure", "value", "unit", "target", "verdict", "KPI"), body, (3.6, 1.2, 1, 1.4, 1.5, 1.8), (1,))
+    return [*_partial(found.run), table]
+
+
+def _partial(run: Run) -> list[Block]:
+    """Say that figures are of a part, where they are."""
+    if run.committed_s >= run.duration_s:
+        return []
+    upto, end = run.clock(max(run.committed_s, 0)), run.clock(run.duration_s)
+    return [Note(f"The run is {run.status}: these are of the part recorded up to {upto}, and could be others at {end}.")]
 
 
 def _objectives(found: Found) -> list[Block]:
@@ -181,29 +205,30 @@ def _objectives(found: Found) -> list[Block]:
     rule = (
         "Rated from the verdicts of the KPIs with a target alone. P: all met. S: each missed one by at most"
         f" {ratings.NEAR:.0%} of its target. M: some met, some missed by more. U: none met, or one not reached."
+        " A run that did not reach its end is not rated."
     )
     return [Table(("objective", "rating", "in words", "evidence"), body, (3, 1.3, 2.3, 3.2)), Text(rule)]
 
 
 def _strengths(found: Found) -> list[Block]:
     items = [
-        (f"{row['label']}: {number(row['value'], row['unit'])}, target {target(row)}.", f"KPI {row['name']}")
-        for row in found.kpis
-        if row["verdict"] == "met"
+        (f"{row['label']}: {figure(row)}, target {target(row)}.", f"KPI {row['name']}") for row in found.kpis if row["verdict"] == "met"
     ]
-    return [Bullets(items)] if items else [Text("Not assessed: no key figure with a target was met.")]
+    return [*_partial(found.run), Bullets(items)] if items else [Text("Not assessed: no key figure with a target was met.")]
 
 
 def _areas(found: Found) -> list[Block]:
     if not found.areas:
         return [Text("None found: no target was missed, nothing was degraded, and the journal holds no warning.")]
-    return [Bullets([(area.said, area.cites) for area in found.areas])]
+    shown: list[Block] = [Bullets([(area.said, area.cites) for area in found.areas[: evidence.AREAS]])]
+    left = len(found.areas) - evidence.AREAS
+    return [*shown, Text(f"{left:,} more {'is' if left == 1 else 'are'} not written out here.")] if left > 0 else shown
 
 
 def _plan(found: Found) -> list[Block]:
     if not found.areas:
         return [Text("Nothing to plan from the record: see above.")]
-    body = [[str(i), area.title, area.cites, area.look, "", ""] for i, area in enumerate(found.areas, start=1)]
+    body = [[str(i), area.title, area.cites, area.look, "", ""] for i, area in enumerate(found.areas[: evidence.AREAS], start=1)]
     columns = ("", "area", "evidence", "what the evidence suggests to look at", "responsible", "due")
     return [
         Table(columns, body, (0.4, 2, 2.6, 3.2, 1.4, 1)),
@@ -222,7 +247,8 @@ def _resources(found: Found) -> list[Block]:
     for (what, source), rows in used.items():
         ids = list(dict.fromkeys(id for row in rows for id in row.elements))
         clocks = list(dict.fromkeys(found.run.clock(row.happened_s) for row in (rows[0], rows[-1])))
-        body.append([what, ", ".join(ids[:6]) or "-", str(sum(row.count for row in rows)), " to ".join(clocks), source])
+        named = ", ".join(ids[:6]) + (f" and {len(ids) - 6:,} more" if len(ids) > 6 else "")
+        body.append([what, named or "-", str(sum(row.count for row in rows)), " to ".join(clocks), source])
     outside = Text("People, vehicles, material and costs of the organisations involved: not assessed (the run records none).")
     if not body:
         return [Text("Not assessed: the journal holds no action or inject."), outside]
@@ -254,16 +280,20 @@ def _degraded(found: Found) -> list[Block]:
         ["-", Cell("does not close", "bad"), f"{one['model']}: {one['what']}", evidence.residual(one)]
         for one in evidence.open_accounts(run)
     ]
-    if run.manifest.get("error"):
-        rows.append(["-", Cell(run.status, "bad"), "the run", str(run.manifest["error"])])
+    if run.manifest.get("error") or run.committed_s < run.duration_s:
+        ends = run.clock(run.committed_s) if run.committed_s >= 0 else "-"
+        rows.append([ends, Cell(run.status, "bad"), "the run", str(run.manifest.get("error") or "ends before its time")])
     for model in run.models:
         for port in sorted(run.static[model].absent):
             rows.append(["-", Cell("absent", "quiet"), f"{model}.{port}", "its engine could not give it in this mode: absent, not zero"])
     accounts = len(run.ledger)
     closed = (
-        f"{accounts - len(evidence.open_accounts(run))} of {accounts} accounts of what is conserved close (mass, energy, people, vehicles)."
+        f"{accounts - len(evidence.open_accounts(run))} of {plural(accounts, 'account')} of what is conserved close:"
+        f" {', '.join(dict.fromkeys(str(one['what']) for one in run.ledger.to_dict('records')))}."
+        if accounts
+        else "The accounts of what is conserved: not assessed (the run kept none)."
     )
-    told = Text(closed if accounts else "The accounts of what is conserved: not assessed (the run kept none).")
+    told = Text(closed)
     nothing = Text("Nothing: no row of the journal says so, and every declared output was recorded.")
     return [Table(("time", "what", "where", "facts"), rows, (1, 1.5, 3, 4)) if rows else nothing, told]
 
@@ -274,7 +304,7 @@ def _reproduce(run: Run) -> list[Block]:
     sums = evidence.digests_of(run)
     versions = manifest.get("versions") or {}
     facts = [
-        ("command", f"twin run {run.path.name}/scenario.yaml (put beside the original scenario file: its city is relative)"),
+        ("command", f"twin run {run.path.resolve().name}/scenario.yaml (put beside the original scenario file: its city is relative)"),
         ("scenario", run.name),
         ("config digest", evidence.digest_of(sums, "scenario")),
         ("city", f"{city.get('name', 'not recorded')}, {city.get('provenance') or run.city.provenance or 'provenance not recorded'}"),

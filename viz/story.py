@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twin.results import Run
-from viz import written
+from viz import words, written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,8 @@ GIVEN = ("action", "inject")
 
 QUIET = ("debug",)
 LOUD = ("warning", "error", "critical")
+FACTS = 160
+"""So many letters of a row's facts are written out."""
 NAMED = 4
 """So many elements of a group are named; the others are counted."""
 
@@ -58,7 +60,8 @@ def _facts(several: Sequence[Any]) -> str:
     """Return the facts that all rows of a group share."""
     first = several[0] if isinstance(several[0], dict) else {}
     same = {key: value for key, value in first.items() if all(isinstance(one, dict) and one.get(key) == value for one in several)}
-    return ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in same.items())[:160]
+    said = ", ".join(f"{key} {words.number(value) if type(value) in (int, float) else value}" for key, value in same.items())
+    return said if len(said) <= FACTS else said[: FACTS - 1].rsplit(" ", 1)[0].rstrip(",") + " …"
 
 
 def rows(run: Run) -> list[Row]:
@@ -75,12 +78,12 @@ def rows(run: Run) -> list[Row]:
 
 
 def telling(found: Sequence[Row], most: int) -> list[Row]:
-    """Keep what was done and what was degraded, then the first and last of each kind of notice, then others, in order."""
+    """Keep what was done, then the first and last of each kind of what was degraded and noticed, then others, in order."""
     first, last = {row.what: i for i, row in reversed(list(enumerate(found)))}, {row.what: i for i, row in enumerate(found)}
 
     def rank(i: int) -> tuple[int, int]:
         row = found[i]
-        if row.kind != "notice":
+        if row.kind in GIVEN:
             return 0, i
         return (1 if first[row.what] == i else 2 if last[row.what] == i else 3), i
 
@@ -94,15 +97,22 @@ def counts(run: Run) -> pd.DataFrame:
 
 
 def stopped(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Count the elements that were on at the first sample and are off: in all, and by `model: label`; both over the samples."""
+    """Count the elements that were on at the first sample and are off: in all, and by `model: label`; both over the samples.
+
+    In all, an element with several switches counts once.
+    """
     by_name: dict[str, np.ndarray] = {}
+    by_set: dict[tuple[str, str], np.ndarray] = {}
     for model in run.models:
         sheet = run.static[model]
         for name, port in sheet.recorded.items():
             values = run.fields[model][name].values if port.dtype == "bool" else np.empty((0, 0), bool)
-            if values.size and (off := (values[:1] & ~values).sum(axis=1)).any():
-                by_name[f"{model}: {port.label or name}"] = off
-    total = np.sum(list(by_name.values()), axis=0) if by_name else np.zeros(len(run.times_s), int)
+            if values.size and (off := values[:1] & ~values).any():
+                by_name[f"{model}: {port.label or name}"] = off.sum(axis=1)
+                by_set[model, port.at] = by_set.get((model, port.at), False) | off
+    total = np.zeros(len(run.times_s), int)
+    for off in by_set.values():
+        total = total + off.sum(axis=1)
     return total, by_name
 
 
@@ -120,14 +130,23 @@ def moments(run: Run, found: Sequence[Row]) -> list[Moment]:
     times = run.times_s
     if not len(times):
         return []
-    causes = [row for row in found if row.kind in GIVEN] or [row for row in found if row.severity in LOUD]
-    first_s = causes[0].happened_s if causes else None
-    before = times[times < first_s] if first_s is not None else times[:1]
-    start = Moment(int(times[0]), "before", "the first sample: nothing was done to the city, and nothing was warned of")
-    if first_s is not None and len(before):
-        start = Moment(int(before[-1]), "before", f"the last sample before {causes[0].what} ({run.clock(causes[0].happened_s)})")
-    chosen = [start, _worst(run, found), Moment(int(times[-1]), "after", "the last sample")]
+    worst = _worst(run, found)
+    chosen = [_before(run, found, worst.second), worst, Moment(int(times[-1]), "after", "the last sample")]
     return sorted({one.second: one for one in reversed(chosen)}.values(), key=lambda one: one.second)
+
+
+def _before(run: Run, found: Sequence[Row], worst_s: int) -> Moment:
+    times, given = run.times_s, [row for row in found if row.kind in GIVEN]
+    causes = given or [row for row in found if row.severity in LOUD]
+    if not causes:
+        return Moment(int(times[0]), "before", "the first sample: nothing was done to the city, and nothing was warned of")
+    first = min(causes, key=lambda row: row.happened_s)
+    said, earlier = f"{first.what} ({run.clock(first.happened_s)})", times[times < first.happened_s]
+    if not len(earlier):
+        return Moment(int(times[0]), "before", f"the first sample: none is earlier than {said}")
+    if worst_s <= earlier[-1]:
+        return Moment(int(times[0]), "before", "the first sample: the worst moment came before anything was done")
+    return Moment(int(earlier[-1]), "before", f"the last sample before {said}")
 
 
 def _worst(run: Run, found: Sequence[Row]) -> Moment:
@@ -135,8 +154,10 @@ def _worst(run: Run, found: Sequence[Row]) -> Moment:
     off, _ = stopped(run)
     if off.any():
         at = int(np.argmax(off))
-        return Moment(int(times[at]), "during", f"the first sample at which the most elements were out of service ({int(off[at]):,})")
-    warned = np.array([row.seen_s for row in found if row.severity in LOUD for _ in range(row.count)])
+        return Moment(
+            int(times[at]), "during", f"the first sample at which the most elements were off that were on at the start ({int(off[at]):,})"
+        )
+    warned = np.sort([row.seen_s for row in found if row.severity in LOUD for _ in range(row.count)])
     if len(warned):
         in_a_minute = np.searchsorted(warned, warned + 60) - np.arange(len(warned))
         second = int(warned[int(np.argmax(in_a_minute))]) + 60
@@ -145,7 +166,7 @@ def _worst(run: Run, found: Sequence[Row]) -> Moment:
     for name, said in written.measured(run).items():
         extreme = {"max": np.argmax, "min": np.argmin}.get(str(said.get("over")))
         level = written.level(run, said) if said.get("target") and extreme else None
-        if level is not None and extreme:
-            second = int(times[int(extreme(level))])
+        if level is not None and extreme and not np.isnan(level).any():
+            second = int(times[written.window(run, said)][int(extreme(level[written.window(run, said)]))])
             return Moment(second, "during", f"the sample at which KPI {name} took its value; no element stopped, and nothing was warned of")
     return Moment(int(times[len(times) // 2]), "during", "the middle of the record: no element stopped, and nothing was warned of")

@@ -62,7 +62,7 @@ def _html(document: Document) -> str:
     everything = json.dumps(_plain(document, lambda _: ""), ensure_ascii=False)
     woff = b64encode(fonts.subset(everything)).decode()
     css = (PAGES / "page.css").read_text("utf-8")
-    return str(_template("page.html").render(page=document, woff=woff, css=css, data_uri=_data_uri))
+    return printable(str(_template("page.html").render(page=document, woff=woff, css=css, data_uri=_data_uri)))
 
 
 def _data_uri(picture: Picture) -> str:
@@ -79,7 +79,15 @@ def _plain(value: Any, picture: Callable[[Picture], str]) -> Any:
         return said | ({"kind": value.kind} if hasattr(value, "kind") else {})
     if isinstance(value, list | tuple):
         return [_plain(one, picture) for one in value]
-    return value
+    return printable(value) if isinstance(value, str) else value
+
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+
+
+def printable(text: str) -> str:
+    """Return text without what no page can hold or what would turn the words around it: control letters, marks of direction."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def _pdf(document: Document) -> bytes:
@@ -112,10 +120,14 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{path.stem}_files")
 
 
+_OURS = re.compile(r"[0-9]{2,}-[A-Za-z0-9_-]*\.png")
+"""How pictures are named: nothing else is ever removed."""
+
+
 def _check_beside(folder: Path) -> None:
     if not folder.exists():
         return
-    strange = [one.name for one in folder.iterdir() if one.suffix != ".png"] if folder.is_dir() else ["no folder"]
+    strange = [one.name for one in folder.iterdir() if not _OURS.fullmatch(one.name)] if folder.is_dir() else ["no folder"]
     if strange:
         raise InputError(f"{folder}: the pictures belong there, and it holds something else ({strange[0]}); choose another name")
 
@@ -130,7 +142,7 @@ def _markdown(document: Document, path: Path, beside: Path) -> None:
         address = re.sub(r"[^\w.\-/]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), folder.name)
         files: Mapping[int, str] = {key: f"{address}/{name}" for key, name in names.items()}
         text = str(_template("page.md").render(page=document, file=lambda picture: files[id(picture)]))
-        beside.write_text(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", "utf-8")
+        beside.write_text(printable(re.sub(r"\n{3,}", "\n\n", text).strip()) + "\n", "utf-8")
         if folder.is_dir():
             shutil.rmtree(folder)
         if names:
@@ -139,9 +151,7 @@ def _markdown(document: Document, path: Path, beside: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-_SPECIAL = re.compile(
-    r"[\\`*_\[\]{}<>|~$^]|&(?=[#\w])|(?<=\w):(?=//)|@|(?<=www)\.|^[#+=-]|(?<=^\d)[.)](?=\s|$)|(?<=^\d\d)[.)](?=\s|$)", re.IGNORECASE
-)
+_SPECIAL = re.compile(r"[\\`*_\[\]{}<>|~$^]|&(?=[#\w])|(?<=\w):(?=//)|@|(?<=www)\.|^[#+=-]|^\d{1,9}[.)](?=\s|$)", re.IGNORECASE)
 
 
 def escape_markdown(text: object) -> str:
@@ -152,6 +162,6 @@ def escape_markdown(text: object) -> str:
         letter = found[0]
         if letter in ("<", ">", "&"):
             return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}[letter]
-        return f"\\{letter}"
+        return f"{letter[:-1]}\\{letter[-1]}"
 
     return _SPECIAL.sub(escaped, line)

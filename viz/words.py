@@ -11,12 +11,31 @@ from twin.results import Run
 from viz.page import Cell
 
 
-def number(value: object, of: str = "") -> str:
-    """Return a figure for people: '7.5 min', '1,234', '-' where there is none."""
+def number(value: object, of: str = "", *, beside: object = None) -> str:
+    """Return a figure for people: '7.5 min', '1,234', '-' where there is none.
+
+    `beside`: another figure that it is compared with; where they are not the same, so many digits are written that it shows.
+    """
     if not isinstance(value, int | float) or math.isnan(value):
         return "-"
-    said = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    said = _rounded(value, 4)
+    if isinstance(beside, int | float) and beside != value:
+        said = next((more for digits in range(4, 17) if (more := _rounded(value, digits)) != _rounded(beside, digits)), said)
     return f"{said} {unit(of)}".strip()
+
+
+def _rounded(value: float, digits: int) -> str:
+    if not math.isfinite(value) or abs(value) < 1000:
+        return f"{value:.{digits}g}"
+    return f"{value:,.{max(digits - 4, 0)}f}" if abs(value) < 1e15 else f"{value:.{digits}g}"
+
+
+def figure(row: Mapping[str, Any], *, units: bool = True) -> str:
+    """Return a KPI's value; with more digits where rounding would make it look like the target that it missed."""
+    from viz.ratings import goal
+
+    aim = goal(row) if row["target"] else None
+    return number(row["value"], row["unit"] if units else "", beside=aim[1] if aim else None)
 
 
 def unit(written: object) -> str:
@@ -61,6 +80,8 @@ def place_name(run: Run) -> str:
 def verdict_cell(row: Mapping[str, Any]) -> Cell:
     """Return a KPI's verdict, coloured."""
     verdict = str(row["verdict"] or "not assessed")
+    if verdict == "not reached" and not row["target"]:
+        return Cell("no value", "quiet")
     return Cell(verdict, {"met": "good", "missed": "bad", "not reached": "bad"}.get(verdict, "quiet"))
 
 

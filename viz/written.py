@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +13,9 @@ from twin.errors import InputError, StorageError
 from twin.results import Run
 
 LIMIT_BYTES = 2 * 2**20
+_QUANTITY = re.compile(r"(?:[<>]=?)?\s*([-+]?[0-9._]+(?:[eE][-+]?[0-9]+)?)\s*(.*)")
+_UNIT = re.compile(r"(?:1|%|[A-Za-z°µ]+[0-9]?)(?:[ */][A-Za-z°µ]+[0-9]?){0,4}")
+"""Only what looks like a unit reaches pint, which would compute any expression."""
 VALUES = 20_000
 """More keys than this are not compared: a scenario has some hundred."""
 
@@ -45,7 +50,7 @@ def leaves(said: object, under: str = "", found: dict[str, str] | None = None) -
         for one in said:
             leaves({key: value for key, value in one.items() if key != "name"}, f"{under}.{one['name']}", found)
     else:
-        found[under] = "" if said is None else str(said)[:200]
+        found[under] = "" if said is None else str(said)
     return found
 
 
@@ -56,27 +61,93 @@ def measured(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def chosen(run: Run, said: Mapping[str, Any]) -> np.ndarray:
-    """Return the (time, element) values of a KPI's port at its elements (`at`), all of them where it names none."""
+    """Return the (time, element) values of a KPI's port at its elements (`at`), all of them where it names none.
+
+    InputError: no such port, or none of the elements that it names.
+    """
     sheet, port = run.port(str(said.get("of", "")))
     field = run.fields[sheet.name][port.name]
     at = said.get("at") or ()
-    ids = [id for id in ([at] if isinstance(at, str) else map(str, at)) if id in sheet.elements[port.at].ids]
+    named = [at] if isinstance(at, str) else [str(one) for one in at]
+    ids = [id for id in named if id in sheet.elements[port.at].ids]
+    if named and not ids:
+        raise InputError(f"{said.get('of')}: this run has no {', '.join(named[:8])}")
     return np.asarray((field.sel({port.at: ids}) if ids else field).values, float)
 
 
 def level(run: Run, said: Mapping[str, Any]) -> np.ndarray | None:
     """Return the one number a moment that a KPI is made of; None for a KPI of events, or where nothing is recorded."""
     try:
-        values = chosen(run, said)
+        return curve(run, said)[0]
     except InputError:
         return None
-    return reduced(values, said.get("across"))[0] if values.size else None
 
 
-def reduced(values: np.ndarray, across: object) -> tuple[np.ndarray, str]:
-    """Return one number a moment of (time, element) values, as the KPI's `across` says, and a word for it."""
+def curve(run: Run, said: Mapping[str, Any]) -> tuple[np.ndarray, str, str]:
+    """Return the one number a moment that a KPI is made of, a word for it, and its unit ('1' for counts and shares).
+
+    InputError: no such port or elements, no element at all, or a limit that is no quantity of the port's unit.
+    """
+    unit, across = run.port(str(said.get("of", "")))[1].unit, str(said.get("across") or "")
+    values = chosen(run, said)
+    if not values.size:
+        raise InputError(f"{said.get('of')}: nothing is recorded of it")
+    how, _, side = across.partition("_")
+    if side in ("above", "below") and how in ("count", "share"):
+        limit = quantity(said.get("limit"), unit)
+        if limit is None:
+            raise InputError(f"{said.get('of')}: '{said.get('limit')}' is no limit in {unit}")
+        beyond = values > limit if side == "above" else values < limit
+        word = f"{'number' if how == 'count' else 'share'} {side} {said.get('limit')}:"
+        return (beyond.sum(axis=1) if how == "count" else beyond.mean(axis=1)).astype(float), word, "1"
     if values.shape[1] == 1:
-        return values[:, 0], ""
-    how = across if across in ("min", "max", "sum", "mean") else "mean"
-    named = {"min": "lowest", "max": "highest", "sum": "sum", "mean": "mean"}[str(how)]
-    return getattr(np, f"nan{how}")(values, axis=1), named
+        return values[:, 0], "", unit
+    named = {"min": "lowest", "max": "highest", "sum": "sum of", "mean": "mean"}
+    how = how if how in named else "mean"
+    return np.asarray(getattr(values, how)(axis=1)), named[how], unit
+
+
+def drawn(run: Run, said: Mapping[str, Any]) -> bool:
+    """Tell whether a KPI has a curve: it is made of a recorded port of numbers (counts and shares of switches are such too)."""
+    of = str(said.get("of", ""))
+    try:
+        switches = run.port(of)[1].dtype == "bool"
+        return len(run.times_s) > 1 and not (switches and said.get("across") is None) and curve(run, said)[0].size > 0
+    except InputError:
+        return False
+
+
+def window(run: Run, said: Mapping[str, Any]) -> slice:
+    """Return which samples a KPI is made of: those between its `from` and `to`, both included; all of them where it says neither."""
+    ends = [run.second(said[key]) if said.get(key) else None for key in ("from", "to")]
+    first = 0 if ends[0] is None else int(np.searchsorted(run.times_s, ends[0]))
+    last = len(run.times_s) if ends[1] is None else int(np.searchsorted(run.times_s, ends[1], side="right"))
+    return slice(first, last) if first < last else slice(0, len(run.times_s))
+
+
+def quantity(said: object, unit: str) -> float | None:
+    """Return '8 min', '4 1/m2' or 4 as a number in `unit`; None when it is none."""
+    match = _QUANTITY.fullmatch(str(said).strip()) if said not in (None, "") else None
+    if match is None:
+        return None
+    try:
+        number, written = float(match[1].replace("_", "")), match[2].strip()
+        if written in ("", unit):
+            return number
+        if not (_UNIT.fullmatch(written) and _UNIT.fullmatch(unit)):
+            return None
+        return float(_units().Quantity(number, _spelled(written)).to(_spelled(unit)).magnitude)
+    except (ValueError, TypeError, AttributeError):  # pint's own errors are of these kinds
+        return None
+
+
+def _spelled(unit: str) -> str:
+    plain = {"1": "dimensionless", "people": "dimensionless", "vehicles": "dimensionless", "%": "percent"}
+    return plain.get(unit) or re.sub(r"([a-zA-Z])([23])", r"\1^\2", unit)
+
+
+@functools.cache
+def _units() -> Any:
+    import pint
+
+    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)

@@ -54,7 +54,7 @@ def test_it_finds_the_first_sample_row_and_position_that_differ(a, b):
         ["21:32:00", "journal", "roads.close E1", "roads.close E1 (edge E1, name shut)", "nothing"],
         ["21:32:00", "positions", "people: on foot 0", "240.0, 0.0 m", "120.0, 0.0 m"],
     ]
-    assert "They first part at 21:30:10, in the fields: people.inside everybody." in [
+    assert "They first part at 21:30:10, in the fields: people.inside everybody (A: 966.667; B: 950)." in [
         getattr(one, "text", "") for one in document(a, b).head
     ]
 
@@ -83,9 +83,11 @@ def test_key_figures_stand_side_by_side_with_their_difference_and_who_is_better(
 
 
 def test_higher_is_better_where_the_target_says_so():
-    one = {"value": 3.0, "unit": "m", "target": ">= 2 m"}
+    one = {"value": 3.0, "unit": "m", "target": ">= 2 m", "verdict": "met"}
     assert compares._better(one, one | {"value": 4.0}).text == "B"
-    assert compares._better(one, one | {"value": None}).text == "A"
+    assert compares._better(one, one | {"value": None, "verdict": "not reached"}).text == "A"
+    missed = one | {"verdict": "missed"}
+    assert compares._better(missed, one | {"value": None, "verdict": "not reached"}).text == "not assessed"
     assert compares._better(one, one | {"value": 4.0, "target": "<= 2 m"}).text == "not assessed"
     assert compares._better(one, one | {"value": 4.0, "unit": "km"}).text == "not assessed"
 
@@ -117,7 +119,7 @@ def test_curves_and_difference_maps_are_pictures_with_something_on_them(a, b):
 
 def test_how_far_apart_the_records_get_is_told_by_output(a, b):
     told = {row[0]: row for row in rows(document(a, b), "How far apart the records get")}
-    assert told["roads: mean speed"] == ["roads: mean speed", "4.9 %", "9.5 m/s", "21:32:00", "E1"]
+    assert told["roads: mean speed"] == ["roads: mean speed", "4.9 %", "+9.5 m/s", "21:32:00", "E1"]
     assert set(told) == {"roads: mean speed", "roads: road is open", "people: people inside"}
 
 
@@ -135,7 +137,7 @@ def test_a_run_cut_short_is_compared_as_far_as_it_goes_and_page_one_says_so(a, r
     notes = [one.text for one in document(cut, a).head if isinstance(one, Note)]
     assert notes[0].startswith("A: This run is unfinished. It was to end at 21:40:00; recorded from 21:30:00 up to 21:33:20.")
     assert "A is recorded for 3 min 20 s, B for 10 min: records are compared up to 21:33:20" in notes[1]
-    assert section(document(cut, a), "Where they part")[0].text.startswith("Nowhere on what both recorded")
+    assert section(document(cut, a), "Where they part")[0].text.startswith("Nowhere in what both recorded")
     assert [row[1:3] for row in rows(document(cut, a), "Key figures")] == [["-", "4.5"], ["-", "0.5"], ["-", "2"]]
 
 

@@ -81,7 +81,7 @@ def test_the_first_page_says_what_when_where_and_that_the_city_is_made_up(page):
     assert "A street closes" in page.text
     assert "Hexi 南京河西 · 2014-08-16, 21:30:00 to 21:40:00 (10 min, Asia/Shanghai)" in page.text
     assert "This city is schematic" in page.text
-    assert "1 action was taken, the first at 21:32:00 (roads: close E1)." in page.text
+    assert "The journal holds 1 action, at 21:32:00 (roads: close E1)." in page.text
     assert "1 of 2 targets were met. Objectives: 1 P, 1 U, 1 not assessed." in page.text
 
 
@@ -145,7 +145,7 @@ def test_the_plan_leaves_who_and_when_to_the_organiser_and_calls_nothing_a_cause
     plan = rows(run, "Improvement plan")
     assert [row[1] for row in plan] == ["Slowest street", "roads: degraded", "people: people", "roads: jam"]
     assert all(row[4:] == ["", ""] for row in plan)
-    assert plan[1][3] == "roads as a whole; 90 s after roads: close E1 (21:32:00)"
+    assert plan[1][3] == "roads as a whole; 1 min 30 s after roads: close E1 (21:32:00)"
 
 
 def test_resources_come_from_actions_and_the_rest_is_not_assessed(run):
@@ -173,7 +173,7 @@ def test_maps_show_before_during_and_after_by_rule(run):
     said = [picture.caption for picture in pictures.items]
     assert said[-3:] == [
         "Before, 21:31:50: the last sample before roads: close (21:32:00).",
-        "During, 21:32:00: the first sample at which the most elements were out of service (1).",
+        "During, 21:32:00: the first sample at which the most elements were off that were on at the start (1).",
         "After, 21:40:00: the last sample.",
     ]
     images = [np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")) for picture in pictures.items[-3:]]
