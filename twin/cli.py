@@ -247,8 +247,11 @@ def main(arguments: list[str] | None = None) -> None:
     except typer.Abort:
         sys.exit(130)
     except Exception as error:
-        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of the command line's own
-            error.show()
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a usage error of the command line's own
+            context = getattr(error, "ctx", None)
+            hint = f"; see `{context.command_path} --help`" if context is not None else ""
+            if said := " ".join(error.format_message().split()).rstrip("."):
+                print(said + hint, file=sys.stderr)
             sys.exit(error.exit_code)
         raise
     sys.exit(code if isinstance(code, int) else 0)
