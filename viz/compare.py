@@ -89,7 +89,7 @@ def _head(both: Both) -> list[Block]:
     elif both.partings:
         first = both.partings[0]
         what = f"{first.what} {first.element}".strip()
-        here = f"A: {first.a or 'nothing'}; B: {first.b or 'nothing'}"
+        here = f"A: {short(first.a) or 'nothing'}; B: {short(first.b) or 'nothing'}"
         blocks.append(Text(f"They first part at {a.clock(first.second)}, in the {first.record}: {what} ({here})."))
     elif _compared(both):
         blocks.append(Text(f"No difference was found in what both recorded: {_listed(_compared(both))}."))

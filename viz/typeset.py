@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def _plain(value: Any, picture: Callable[[Picture], str]) -> Any:
     if isinstance(value, Picture):
         return {"file": picture(value), "caption": value.caption}
     if isinstance(value, Cell):
-        return asdict(value)
+        return {"text": printable(value.text), "tone": value.tone}
     if is_dataclass(value):
         said = {key: _plain(one, picture) for key, one in vars(value).items()}
         return said | ({"kind": value.kind} if hasattr(value, "kind") else {})
