@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from viz.map import draw as draw_map
 from viz.page import Picture
 from viz.plot import canvas, mark
 from viz.story import GIVEN, LOUD, Moment, Row
+from viz.typeset import printable
 from viz.whereabouts import Whereabouts
 from viz.words import unit
 
@@ -26,15 +28,27 @@ if TYPE_CHECKING:
 CURVES = 4
 """So many elements of one kind get a curve of their own."""
 
+LETTERS = 90
+"""A label in a picture is cut after so many letters."""
 MAP = Style(size_inch=(9.0, 6.3), dpi=110, paper="#ffffff", mover_size=3.0)
 CLOSE = Style(size_inch=(9.0, 5.9), dpi=110, paper="#ffffff", mover_size=5.0, point_size=26.0, line_width=2.4)
 LINES = Style(paper="#ffffff", ground="#e6e9ec")
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as a PNG without the date or the version that made it: the same figure gives the same bytes."""
+    """Return a figure as a PNG without the date or the version that made it: the same figure gives the same bytes.
+
+    Its words are made such that they can be drawn: `LETTERS` at most, and none that no page can hold.
+    """
+    from matplotlib.text import Text
+
+    for one in figure.findobj(Text):
+        said = printable(one.get_text())
+        one.set_text(said if len(said) <= LETTERS else said[: LETTERS - 1] + "…")
     held = io.BytesIO()
-    figure.savefig(held, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.savefig(held, format="png", metadata={"Software": None})
     return held.getvalue()
 
 

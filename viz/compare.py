@@ -84,6 +84,12 @@ def _head(both: Both) -> list[Block]:
         blocks += [Note(f"{letter}: {note.text}", note.tone) for note in evidence.warnings(run) if note.tone == "bad"]
     blocks += [Note(text) for text in _unlike(both)]
     blocks += _provenance(both)
+    blocks += _went_in(both)
+    differing = [(name, one, other) for name, one, other in both.kpis if one and other and one["value"] != other["value"]]
+    if both.kpis:
+        blocks.append(Text(f"{len(differing)} of {plural(len(both.kpis), 'key figure')} differ; {_verdicts(both)}"))
+    tiles = [_tile(one, other) for _, one, other in differing[:8]]
+    blocks += [Tiles(tiles)] if tiles else []
     if both.same:
         blocks.append(Note("Identical data: fields, positions, journal and static data of both runs are the same bytes.", "good"))
     elif both.partings:
@@ -95,12 +101,7 @@ def _head(both: Both) -> list[Block]:
         blocks.append(Text(f"No difference was found in what both recorded: {_listed(_compared(both))}."))
     else:
         blocks.append(Note("Nothing was compared: the runs have no output at a common sample, no positions and no journal in common."))
-    blocks += _went_in(both)
-    differing = [(name, one, other) for name, one, other in both.kpis if one and other and one["value"] != other["value"]]
-    if both.kpis:
-        blocks.append(Text(f"{len(differing)} of {plural(len(both.kpis), 'key figure')} differ; {_verdicts(both)}"))
-    tiles = [_tile(one, other) for _, one, other in differing[:8]]
-    return [*blocks, Tiles(tiles)] if tiles else blocks
+    return blocks
 
 
 def _provenance(both: Both) -> list[Block]:
@@ -152,7 +153,8 @@ def _verdicts(both: Both) -> str:
 def _tile(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str, str, str]:
     better = _better(one, other)
     tone = {"B": "good", "A": "bad"}.get(better.text, "")
-    said = f"A {number(one['value'], one['unit'], beside=other['value'])}, B {number(other['value'], other['unit'], beside=one['value'])}"
+    ours, theirs = (number(row["value"], row["unit"], beside=beside["value"]) for row, beside in ((one, other), (other, one)))
+    said = f"B less A: A {ours}, B {theirs}"
     return _difference(one, other)[0] or "-", str(other["label"]), said, tone
 
 

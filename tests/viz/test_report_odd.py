@@ -166,6 +166,15 @@ def test_pictures_of_others_are_never_removed(tmp_path):
     assert (tmp_path / "r_files" / "holiday.png").read_bytes() == b"mine"
 
 
+def test_labels_that_cannot_be_drawn_or_never_end_leave_the_curves_whole(root, recwarn):
+    run = open_run(drill.record(root / "labels", element="E" * 400, kpis=COUNTS))
+    rows = [row | {"label": f"\ud800\x07 \U0001f600 {'x' * 400}"} for row in run.kpis.to_dict("records")]
+    (picture,) = charts.kpi_curves(run, rows)
+    (beside,) = charts.affected_curves(run, story.rows(run))
+    assert min(len(picture.png), len(beside.png)) > 10_000
+    assert not [str(one.message) for one in recwarn.list]
+
+
 NASTY = "#eval(1) $x$ @a \\ <b> | `q` _u_ *s* [l](e) \u202e\u200f\x00\x07\ud800 2014. z"
 SHOWN = "#eval(1) $x$ @a \\ <b> | `q` _u_ *s* [l](e)"
 
