@@ -99,10 +99,10 @@ def kpi_curves(run: Run, rows: Sequence[Mapping[str, Any]]) -> list[Picture]:
         for axes, (row, said, sheet, port) in zip(panels, drawn, strict=False):
             _kpi_curve(axes, run, row, said, sheet.name, port)
         mark_all(run, panels[: len(drawn)])
-    said = "What the KPIs are made from, over local time; dotted lines are actions and injects"
+    told = "What the KPIs are made from, over local time; dotted lines are actions and injects"
     grey = any(one.get("from") or one.get("to") for _, one, _, _ in drawn)
-    said += "; dots stand where a KPI took its value" + ("; what is outside its window is grey." if grey else ".")
-    return [Picture("curves-kpis", png(figure), said)]
+    told += "; dots stand where a KPI took its value" + ("; what is outside its window is grey." if grey else ".")
+    return [Picture("curves-kpis", png(figure), told)]
 
 
 def grid_of(count: int, *, height_inch: float = 2.15) -> tuple[Figure, list[Axes]]:

@@ -63,7 +63,7 @@ def document(a: Run, b: Run) -> Document:
 
 def _read(a: Run, b: Run) -> Both:
     rows = [{str(row["name"]): row for row in run.kpis.astype(object).where(run.kpis.notna(), None).to_dict("records")} for run in (a, b)]
-    kpis = [(name, rows[0].get(name), rows[1].get(name)) for name in dict.fromkeys([*rows[0], *rows[1]])]
+    kpis = [(name, rows[0].get(name), in_unit(rows[1].get(name), rows[0].get(name))) for name in dict.fromkeys([*rows[0], *rows[1]])]
     sums = (evidence.digests_of(a), evidence.digests_of(b))
     same = divergence.same_data(*sums)
     apart, first = ([], None) if same else divergence.apart(a, b)
@@ -71,6 +71,14 @@ def _read(a: Run, b: Run) -> Both:
     names = (a.path.resolve().name, b.path.resolve().name)
     names = names if names[0] != names[1] else (f"{names[0]} (A)", f"{names[1]} (B)")
     return Both(a, b, names, kpis, apart, sorted(found, key=lambda one: one.second), same, sums)
+
+
+def in_unit(row: dict[str, Any] | None, like: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a KPI's row with its value in the unit of another row, where it can be converted; else as it is."""
+    if not row or not like or row["unit"] == like["unit"] or row["value"] is None:
+        return row
+    value = written.quantity(f"{float(row['value'])!r} {row['unit']}", str(like["unit"]))
+    return row if value is None else row | {"value": value, "unit": like["unit"]}
 
 
 def _named(letter: str, run: Run) -> Cell:
@@ -86,9 +94,10 @@ def _head(both: Both) -> list[Block]:
     blocks += _provenance(both)
     blocks += _went_in(both)
     differing = [(name, one, other) for name, one, other in both.kpis if one and other and one["value"] != other["value"]]
+    common = sum(1 for _, one, other in both.kpis if one and other)
     if both.kpis:
-        blocks.append(Text(f"{len(differing)} of {plural(len(both.kpis), 'key figure')} differ; {_verdicts(both)}"))
-    tiles = [_tile(one, other) for _, one, other in differing[:8]]
+        blocks.append(Text(f"{len(differing)} of the {plural(common, 'key figure')} that both have differ; {_verdicts(both)}"))
+    tiles = [_tile(one, other, _best(both, one, other)) for _, one, other in differing[:8]]
     blocks += [Tiles(tiles)] if tiles else []
     if both.same:
         blocks.append(Note("Identical data: fields, positions, journal and static data of both runs are the same bytes.", "good"))
@@ -146,12 +155,18 @@ def short(text: str, most: int = 60) -> str:
 
 
 def _verdicts(both: Both) -> str:
-    changed = [name for name, one, other in both.kpis if one and other and one["verdict"] != other["verdict"]]
+    pairs_of = [(one, other) for _, one, other in both.kpis if one and other and one["target"] and other["target"]]
+    changed = [str(other["label"]) for one, other in pairs_of if one["verdict"] != other["verdict"]]
     return f"the verdict changes of {', '.join(changed)}." if changed else "no verdict changes."
 
 
-def _tile(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str, str, str]:
-    better = _better(one, other)
+def _best(both: Both, one: dict[str, Any], other: dict[str, Any]) -> Cell:
+    """Say which is better, of two runs that reached their ends alone: a figure of a part may yet change."""
+    whole = all(run.committed_s >= run.duration_s for run in (both.a, both.b))
+    return _better(one, other) if whole else Cell("not assessed", "quiet")
+
+
+def _tile(one: dict[str, Any], other: dict[str, Any], better: Cell) -> tuple[str, str, str, str]:
     tone = {"B": "good", "A": "bad"}.get(better.text, "")
     ours, theirs = (number(row["value"], row["unit"], beside=beside["value"]) for row, beside in ((one, other), (other, one)))
     said = f"B less A: A {ours}, B {theirs}"
@@ -256,7 +271,7 @@ def _kpis(both: Both) -> list[Block]:
         shown = [number(values[0], beside=values[1]), number(values[1], beside=values[0])]
         verdicts = [verdict_cell(row) if row else Cell("not in it", "quiet") for row in (one, other)]
         less, share = _difference(one, other) if one and other else ("", "")
-        better = _better(one, other) if one and other else Cell("not assessed", "quiet")
+        better = _best(both, one, other) if one and other else Cell("not assessed", "quiet")
         goals = list(dict.fromkeys(target(row) or "-" for row in (one, other) if row))
         units = list(dict.fromkeys(unit(row["unit"]) for row in (one, other) if row))
         rows.append([str(either["label"]), *shown, " / ".join(units), less or "-", share or "-", " / ".join(goals), *verdicts, better])
@@ -265,7 +280,7 @@ def _kpis(both: Both) -> list[Block]:
         Table(columns, rows, (2.6, 1, 1, 0.8, 1.5, 1.1, 1.2, 1.6, 1.6, 1.8), (1, 2, 4, 5)),
         Text(
             "Better is said by the direction of the target alone; without a target it is not assessed, and where one has no value"
-            " the other is better only if it met its target."
+            " the other is better only if it met its target. Of a run that did not reach its end it is not assessed either."
         ),
     ]
 

@@ -22,11 +22,12 @@ def curves(a: Run, b: Run, names: tuple[str, str]) -> list[Picture]:
     """Draw the ports of both runs' KPIs, one panel each with both runs in it; none where no KPI has a common port."""
     panels_of: dict[tuple[str, ...], tuple[str, Mapping[str, Any]]] = {}
     for run in (a, b):
-        for name, said in written.measured(run).items():
-            if not (written.drawn(a, said) and written.drawn(b, said)) or len({one.port(str(said["of"]))[1].unit for one in (a, b)}) > 1:
+        for name, declared in written.measured(run).items():
+            of = str(declared.get("of"))
+            if not (written.drawn(a, declared) and written.drawn(b, declared)) or a.port(of)[1].unit != b.port(of)[1].unit:
                 continue
-            key = tuple(str(said.get(one)) for one in ("of", "across", "limit", "at"))
-            panels_of.setdefault(key, (str(said.get("label") or name.replace("_", " ")), said))
+            key = tuple(str(declared.get(one)) for one in ("of", "across", "limit", "at"))
+            panels_of.setdefault(key, (str(declared.get("label") or name.replace("_", " ")), declared))
     if not panels_of:
         return []
     with fonts.lettering():

@@ -131,7 +131,7 @@ def _happened(found: Found) -> list[Block]:
     shown = story.telling(found.rows, ROWS)
     if not shown:
         return [Text("The journal is empty: nothing was done, and no model had anything to report.")]
-    body = []
+    body: list[Sequence[str | Cell]] = []
     for row in shown:
         delay = row.seen_s - row.happened_s
         said = [row.where, found.where.names(row.model, row.elements), row.facts, f"seen {delay} s later" if delay > 0 else ""]
@@ -198,7 +198,7 @@ def _partial(run: Run) -> list[Block]:
 def _objectives(found: Found) -> list[Block]:
     if not found.rated:
         return [Text("Not assessed: the scenario states no objectives (section `objectives:` of its file).")]
-    body = []
+    body: list[Sequence[str | Cell]] = []
     for one in found.rated:
         letter = Cell(one.letter or "not assessed", ratings.TONES[one.letter])
         body.append([one.text, letter, ratings.WORDS[one.letter], f"{one.why} (KPI {', '.join(one.kpis)})"])
@@ -243,7 +243,7 @@ def _resources(found: Found) -> list[Block]:
     for row in found.rows:
         if row.kind in story.GIVEN:
             used.setdefault((row.what, row.source), []).append(row)
-    body = []
+    body: list[Sequence[str | Cell]] = []
     for (what, source), rows in used.items():
         ids = list(dict.fromkeys(id for row in rows for id in row.elements))
         clocks = list(dict.fromkeys(found.run.clock(row.happened_s) for row in (rows[0], rows[-1])))

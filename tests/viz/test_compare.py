@@ -194,3 +194,17 @@ def test_a_damaged_scenario_file_is_named(a, root, tmp_path, capsys):
         cli.main(["compare", str(folder), str(a.path), "-o", str(tmp_path / "x.html")])
     assert (stop.value.code, "scenario.yaml: is damaged" in capsys.readouterr().err) == (4, True)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_figure_in_another_unit_is_compared_in_that_of_the_first():
+    one, other = {"value": 367.0, "unit": "s"}, {"value": 6.5, "unit": "min"}
+    assert compares.in_unit(other, one) == {"value": pytest.approx(390.0), "unit": "s"}
+    assert compares.in_unit(other, one | {"unit": "kg"}) == other
+    assert compares.in_unit(None, one) is None
+
+
+def test_no_run_that_was_cut_short_is_called_better(a, root):
+    stopped = open_run(drill.record(root / "stopped", last_s=400, finish="interrupted", out_s=200))
+    told = rows(document(a, stopped), "Key figures")
+    assert told[0][:3] == ["Nearly all out after", "4.5", "3"]
+    assert {row[9] for row in told} == {"not assessed"}
