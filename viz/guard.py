@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import secrets
@@ -19,7 +20,8 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; frame-ancestors 'none'"
+        "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; frame-ancestors 'none'; "
+        "base-uri 'self'; form-action 'none'"
     ),
 }
 """The page may fetch from its own address only; the browser holds it to that."""
@@ -53,6 +55,7 @@ class Guard:
     def __init__(self, host: str) -> None:
         self.host = host.lower().strip("[]")
         self.token, self.cookie = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self._open: set[asyncio.Transport] = set()
 
     def is_our_host(self, authority: str, port: int) -> bool:
         """Return whether a Host header names this server."""
@@ -72,6 +75,11 @@ class Guard:
         by_cookie = hmac.compare_digest(cookie.encode("utf-8", "replace"), self.cookie.encode())
         return by_token or by_cookie
 
+    def hang_up(self) -> None:
+        """End every connection that is still being answered, websockets included, without waiting for its other end."""
+        for transport in tuple(self._open):
+            transport.abort()
+
     def middleware(self) -> Callable[[Any, Callable[[Any], Awaitable[Any]]], Awaitable[Any]]:
         """Return it as a middleware of an aiohttp application."""
         from aiohttp import web
@@ -84,15 +92,20 @@ class Guard:
             upgrade = "websocket" in request.headers.get("Upgrade", "").lower()
             fine = (
                 self.is_our_host(authority, port)
+                and len(request.headers.getall("Origin", ())) < 2
                 and self.is_our_origin(request.headers.get("Origin"), authority, needed=upgrade)
                 and self.knows(request.query.get("token", ""), request.cookies.get(name, ""))
             )
             if not fine:
                 return web.Response(status=403, text=f"{REFUSED}\n", headers=HEADERS)
+            held = {request.transport} if request.transport else set()
+            self._open |= held
             try:
                 response = await handler(request)
             except web.HTTPException as error:
                 response = error
+            finally:
+                self._open -= held
             if not response.prepared:
                 response.headers.update(HEADERS)
                 response.set_cookie(name, self.cookie, httponly=True, samesite="Strict", path="/")

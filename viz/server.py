@@ -94,10 +94,11 @@ def _say(error: BaseException) -> None:
 
 
 def _keep_quiet(loop: asyncio.AbstractEventLoop) -> None:
-    """Let nobody print a traceback when a reader closes the page while a picture is on its way."""
+    """Let nobody print a traceback when a reader closes the page while a picture is on its way, or sends what is no HTTP."""
+    from aiohttp.http_exceptions import HttpProcessingError
 
     def gone(record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], ConnectionError))
+        return not (record.exc_info and isinstance(record.exc_info[1], ConnectionError | HttpProcessingError))
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if not isinstance(context.get("exception"), ConnectionError):
@@ -161,6 +162,7 @@ class Served:
         finally:
             playing.cancel()
             runner = getattr(self.server._server, "runner", None)
+            guard.hang_up()
             if runner is not None:
                 await runner.cleanup()
 

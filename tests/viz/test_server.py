@@ -192,6 +192,29 @@ def test_ctrl_c_ends_it_cleanly_and_its_token_is_printed_once(folder, ending):
         assert one.token not in out + err
 
 
+def test_ctrl_c_waits_for_no_reader_and_what_is_no_http_is_no_traceback(folder):
+    with serving(folder) as one, contextlib.closing(socket.create_connection((one.host, one.port))) as reader:
+        own = f"{one.host}:{one.port}"
+        upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        reader.sendall(f"GET /ws?token={one.token} HTTP/1.1\r\nHost: {own}\r\nOrigin: http://{own}\r\n{upgrade}\r\n".encode())
+        assert b" 101 " in reader.recv(64)
+        with socket.create_connection((one.host, one.port)) as rude:
+            rude.sendall(b"\x00\xff\r\n\r\n")
+            assert b" 400 " in rude.recv(64)
+        one.process.send_signal(signal.SIGINT)
+        _, err = one.process.communicate(timeout=15)
+        assert (one.process.returncode, err) == (0, "stopped\n")
+
+
+def test_two_origins_are_refused(served):
+    own = f"127.0.0.1:{served.port}"
+    head = f"GET /index.html?token={served.token} HTTP/1.1\r\nHost: {own}\r\nConnection: close\r\n"
+    for other, status in (("", b" 200 "), ("Origin: http://evil.example\r\n", b" 403 ")):
+        with socket.create_connection((served.host, served.port)) as reader:
+            reader.sendall(f"{head}Origin: http://{own}\r\n{other}\r\n".encode())
+            assert status in reader.recv(64)
+
+
 def test_a_port_in_use_is_one_line(folder):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
