@@ -104,17 +104,25 @@ def _offsets_s(runs: Sequence[Run]) -> list[int]:
     return [round((start - first).total_seconds()) for start in starts]
 
 
+def _apart(runs: Sequence[Run], offsets_s: Sequence[int]) -> list[str]:
+    """Return in what two runs that stand side by side are apart and a reader would not see it: `clock`, `city`."""
+    starts = {run.start.replace(tzinfo=None) for run in runs}
+    by_clock = ["clock"] if len(starts) > 1 and not any(offsets_s) else []
+    return by_clock + (["city"] if len({run.city.name for run in runs}) > 1 else [])
+
+
 def _write_runs(runs: Sequence[Run], chosen: Sequence[Sequence[str]], file: BinaryIO, watch: Callable[[float], None]) -> dict[str, Any]:
     from viz.keyframes import QUANTUM_M, write_movers
 
     packer, said, cmaps = Packer(file), [], set[str]()
-    for key, run, layers, offset_s in zip("ab", runs, chosen, _offsets_s(runs), strict=False):
+    offsets_s = _offsets_s(runs)
+    for key, run, layers, offset_s in zip("ab", runs, chosen, offsets_s, strict=False):
         writer = Writer(run, key, layers, packer)
         index = writer.says(offset_s)
         index["movers"] = [write_movers(writer, one, watch) for one in content.movers(run) if one.model in layers]
         said.append(index)
         cmaps |= writer.cmaps
-    return {"quantum_m": QUANTUM_M, "cmaps": colour_tables(cmaps), "runs": said}
+    return {"quantum_m": QUANTUM_M, "cmaps": colour_tables(cmaps), "apart": _apart(runs, offsets_s), "runs": said}
 
 
 @contextlib.contextmanager

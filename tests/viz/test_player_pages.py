@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,34 @@ def test_two_runs_stand_side_by_side_on_one_clock(context, folders, tmp_path):
     page.page.wait_for_selector("canvas.curve")
     assert page.page.locator(".plot .badge").all_inner_texts() == ["A", "B"]
     assert page.complaints == []
+
+
+EVIL = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=1'>\u2028\u202eevil"
+
+
+def test_two_runs_apart_say_so_and_no_text_of_a_run_is_run(context, folders, tmp_path):
+    other = tmp_path / "later"
+    shutil.copytree(folders[1], other)
+    said = json.loads((other / "manifest.json").read_text())
+    said |= {"title": EVIL, "name": EVIL, "error": EVIL, "status": "failed", "start": "2015-08-16T21:30:00+08:00"}
+    said["kpis"] = [one | {"label": EVIL, "unit": EVIL} for one in said["kpis"]]
+    (other / "manifest.json").write_text(json.dumps(said))
+    replay(open_run(folders[0]), tmp_path / "two.html", beside=open_run(other))
+    page = Page(context, tmp_path / "two.html")
+    banners = page.page.locator(".banner")
+    assert "never met on the clock" in banners.all_inner_texts()[-1]
+    assert "onerror" in banners.first.inner_text(), "shown as text"
+    page.page.click(".language")
+    assert "时段不重叠" in page.page.locator(".banner").all_inner_texts()[-1]
+    assert page.page.evaluate("typeof window.hacked") == "undefined"
+    assert page.page.locator("#app img").count() == 0
+    assert page.complaints == []
+
+
+def test_names_of_places_stand_where_the_places_are(context, file):
+    page = Page(context, file)
+    for box in page.page.locator(".labels span:visible").evaluate_all("all => all.map((one) => one.offsetWidth)"):
+        assert box < 300, "as wide as its name, not as the page"
 
 
 def player_halves(page: Page) -> tuple[np.ndarray, np.ndarray]:

@@ -288,6 +288,12 @@ def test_two_runs_that_never_meet_begin_together(folder, tmp_path, out):
     index, _ = decode(out)
     assert [one["offset_s"] for one in index["runs"]] == [0, 0]
     assert [len(one["ground"]["buildings"]["ids"]) for one in index["runs"]] == [1, 0], "each has its own ground"
+    assert index["apart"] == ["clock", "city"]
+
+
+def test_two_runs_of_one_city_on_one_clock_are_not_apart(folder, out):
+    exporter.replay(open_run(folder), out, beside=open_run(folder))
+    assert decode(out)[0]["apart"] == []
 
 
 def test_only_the_layers_asked_for_are_included(run, out):

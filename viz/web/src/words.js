@@ -44,6 +44,8 @@ const WORDS = {
     no_webgl: "This browser cannot draw in three dimensions (no WebGL): journal, key figures and curves still work.",
     damaged: "This file is damaged:",
     nothing: "Nothing is recorded yet.",
+    apart_clock: "These runs never met on the clock: they begin together here, and the clock is that of A.",
+    apart_city: "These runs are of different cities.",
     all: "All",
     actions: "Actions",
     warnings: "Warnings",
@@ -113,6 +115,8 @@ const WORDS = {
     no_webgl: "此浏览器无法绘制三维画面（无 WebGL）：日志、关键指标与曲线仍可使用。",
     damaged: "文件已损坏：",
     nothing: "尚无记录。",
+    apart_clock: "两次运行的时段不重叠：此处同时开始，时钟为甲的时钟。",
+    apart_city: "两次运行属于不同的城市。",
     all: "全部",
     actions: "操作",
     warnings: "警告",
@@ -232,6 +236,7 @@ export function unitText(unit) {
 export function numberText(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   const size = Math.abs(value);
+  if (size > 0 && size < 0.1) return size < 1e-4 ? value.toExponential(1).replace("e", " × 10^") : String(Number(value.toPrecision(3)));
   const digits = size >= 1000 || Number.isInteger(value) ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 3;
   return value.toLocaleString("en-GB", { maximumFractionDigits: digits }).replaceAll(",", " ");
 }
@@ -239,6 +244,7 @@ export function numberText(value) {
 export function valueText(value, port) {
   if (value === null || value === undefined) return say("absent");
   if (typeof value === "boolean") return say(value ? "on" : "off");
+  if (Math.abs(value) <= (port.high - port.low) / 65534) value = 0; // less than what is kept of it
   const unit = unitText(port.unit);
   return unit ? `${numberText(value)} ${unit}` : numberText(value);
 }

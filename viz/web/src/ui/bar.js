@@ -35,6 +35,7 @@ export class Bar {
       "div",
       { class: "banners" },
       app.runs.filter((one) => one.status !== "done" || one.committed_s < one.duration_s).map((one) => this.state(one)),
+      app.index.apart?.length ? make("p", { class: "banner" }, app.index.apart.map((what) => say(`apart_${what}`)).join(" ")) : "",
       this.message,
     );
   }

@@ -109,7 +109,13 @@ export class Card {
       const element = same ? same.ids.indexOf(part.ids[index]) : -1;
       const its = same?.ports.find((one) => one.name === port.name);
       if (element >= 0 && its)
-        series.push({ run, times: run.times, offset_s: run.offset_s, values: await run.curve(its, same.ids.length, element) });
+        series.push({
+          run,
+          times: run.times,
+          offset_s: run.offset_s,
+          steps: its.type === "switch",
+          values: await run.curve(its, same.ids.length, element),
+        });
     }
     this.curve = new Curve(this.app, series, unitText(port.unit));
     this.curve.root.setAttribute("aria-label", `${plainWords(port.label || port.name)} ${part.ids[index]}`);

@@ -6,7 +6,7 @@ const COLOURS = ["#7cc4ff", "#ffb454"];
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 8, 10, 18];
 
 export class Curve {
-  // series: [{times, values, offset_s, unit}] on the common clock of `app`.
+  // series: [{times, values, offset_s, steps}] on the common clock of `app`.
   constructor(app, series, unit) {
     Object.assign(this, { app, series, unit, hover: null });
     this.root = make("canvas", { class: "curve", role: "img", tabindex: "-1" });
@@ -87,7 +87,7 @@ export class Curve {
     pen.fillText(this.app.clock.time(this.app.clock.end_s).slice(0, 5), width - RIGHT, height - 7);
   }
 
-  line(pen, { times, values, offset_s }, x, y, colour) {
+  line(pen, { times, values, offset_s, steps }, x, y, colour) {
     pen.strokeStyle = colour;
     pen.lineWidth = 1.6;
     pen.lineJoin = "round";
@@ -99,6 +99,7 @@ export class Curve {
         continue;
       }
       const [px, py] = [x(times[i] + offset_s), y(values[i])];
+      if (drawing && steps) pen.lineTo(px, y(values[i - 1]));
       if (drawing) pen.lineTo(px, py);
       else pen.moveTo(px, py);
       drawing = true;

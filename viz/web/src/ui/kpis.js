@@ -1,6 +1,6 @@
 // Key figures: value, unit, target, verdict, by sign and colour; and the live figures of this moment.
 import { Run } from "../run.js";
-import { numberText, plainWords, say, unitText } from "../words.js";
+import { numberText, plainWords, say, unitText, valueText } from "../words.js";
 import { make } from "./dom.js";
 
 const SIGNS = { met: "✓", missed: "✗", "not reached": "✗" };
@@ -68,7 +68,7 @@ export class Kpis {
     for (const { run, figure, value, table } of this.live) {
       if (!table) continue;
       const now = Run.read(figure, table, 1, run.sample(this.app.runSecond(run)), 0);
-      const text = typeof now === "boolean" ? say(now ? "on" : "off") : `${numberText(now)} ${unitText(figure.unit)}`;
+      const text = valueText(now, figure);
       if (value.textContent !== text) value.textContent = text;
     }
   }

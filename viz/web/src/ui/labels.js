@@ -34,7 +34,7 @@ export class Labels {
             continue;
           taken.push(box);
           count++;
-          this.put(used++, text, x, y, place.ring ? "wide" : "");
+          this.put(used++, text, x, y, place.ring ? "area" : "");
         }
       });
     for (let i = used; i < this.held.length; i++) this.held[i].hidden = true;
