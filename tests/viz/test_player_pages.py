@@ -83,6 +83,8 @@ def test_two_runs_apart_say_so_and_no_text_of_a_run_is_run(context, folders, tmp
     banners = page.page.locator(".banner")
     assert "never met on the clock" in banners.all_inner_texts()[-1]
     assert "onerror" in banners.first.inner_text(), "shown as text"
+    said, names = (page.page.locator(one).bounding_box() for one in (".banners", ".badges"))
+    assert names["y"] >= said["y"] + said["height"] - 1, "no banner lies over the names of the runs"
     page.page.click(".language")
     assert "时段不重叠" in page.page.locator(".banner").all_inner_texts()[-1]
     assert page.page.evaluate("typeof window.hacked") == "undefined"

@@ -195,7 +195,9 @@ def test_ctrl_c_ends_it_cleanly_and_its_token_is_printed_once(folder, ending):
 def test_ctrl_c_waits_for_no_reader_and_what_is_no_http_is_no_traceback(folder):
     with serving(folder) as one, contextlib.closing(socket.create_connection((one.host, one.port))) as reader:
         own = f"{one.host}:{one.port}"
-        upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        upgrade = (
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        )
         reader.sendall(f"GET /ws?token={one.token} HTTP/1.1\r\nHost: {own}\r\nOrigin: http://{own}\r\n{upgrade}\r\n".encode())
         assert b" 101 " in reader.recv(64)
         with socket.create_connection((one.host, one.port)) as rude:

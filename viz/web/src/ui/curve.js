@@ -1,5 +1,5 @@
 // A curve over the run, drawn on a canvas: hover tells the value, a line stands at this moment, a click goes there.
-import { numberText } from "../words.js";
+import { numberText, say } from "../words.js";
 import { make } from "./dom.js";
 
 const COLOURS = ["#7cc4ff", "#ffb454"];
@@ -25,7 +25,7 @@ export class Curve {
         high = Math.max(high, value);
       }
     }
-    if (low > high) [low, high] = [0, 1];
+    if (low > high || this.series[0]?.steps) [low, high] = [0, 1];
     const room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
     this.low = low >= 0 && low - room < 0 ? 0 : low - room;
     this.high = high + room;
@@ -50,6 +50,11 @@ export class Curve {
     return found < 0 ? NaN : values[found];
   }
 
+  static said(one, second) {
+    const value = Curve.at(one, second);
+    return one.steps && !Number.isNaN(value) ? say(value ? "on" : "off") : numberText(value);
+  }
+
   draw() {
     const { root } = this;
     const [width, height] = [root.clientWidth || 260, root.clientHeight || 110];
@@ -70,8 +75,8 @@ export class Curve {
     pen.font = "10.5px system-ui, sans-serif";
     pen.lineWidth = 1;
     pen.textBaseline = "middle";
-    for (const share of [0, 0.5, 1]) {
-      const value = this.low + share * (this.high - this.low);
+    const { steps } = this.series[0] ?? {};
+    for (const value of steps ? [0, 1] : [this.low, (this.low + this.high) / 2, this.high]) {
       pen.strokeStyle = "#ffffff1f";
       pen.beginPath();
       pen.moveTo(LEFT, y(value));
@@ -79,7 +84,7 @@ export class Curve {
       pen.stroke();
       pen.fillStyle = "#a9b6c8";
       pen.textAlign = "right";
-      pen.fillText(numberText(value), LEFT - 5, y(value));
+      pen.fillText(steps ? say(value ? "on" : "off") : numberText(value), LEFT - 5, y(value));
     }
     pen.textAlign = "left";
     pen.fillText(this.app.clock.time(0).slice(0, 5), LEFT, height - 7);
@@ -119,7 +124,7 @@ export class Curve {
   tell(pen, x, y, width, height) {
     const at = x(this.hover);
     this.upright(pen, at, height, "#ffffff66");
-    const text = `${this.app.clock.time(this.hover)}  ${this.series.map((one) => numberText(Curve.at(one, this.hover))).join(" | ")} ${this.unit}`;
+    const text = `${this.app.clock.time(this.hover)}  ${this.series.map((one) => Curve.said(one, this.hover)).join(" | ")} ${this.unit}`;
     const wide = pen.measureText(text).width + 10;
     const left = Math.min(Math.max(at - wide / 2, 0), width - wide);
     pen.fillStyle = "#0b1220e6";

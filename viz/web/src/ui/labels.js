@@ -56,7 +56,7 @@ export class Labels {
   // What the panels leave free of the picture: left, right, top, bottom.
   clear() {
     const { left, right, bar, foot } = this.app.ui.edges();
-    return [left + 60, right - 60, bar + 24, foot];
+    return [left, right, bar + 24, foot];
   }
 
   at(place, view) {
@@ -65,9 +65,10 @@ export class Labels {
     if (!found) return null;
     const [x, y, away] = found;
     const [left, right, top, low] = this.free;
+    const half = placeName(place.name).length * 3.6 + 10;
     const inside =
-      x > Math.max(view[0] + 40, left) &&
-      x < Math.min(view[0] + view[2] - 40, right) &&
+      x > Math.max(view[0], left) + half &&
+      x < Math.min(view[0] + view[2], right) - half &&
       y > Math.max(view[1] + (this.app.stage.split ? 48 : 20), top) &&
       y < Math.min(view[1] + view[3], low);
     return inside ? { place, x, y, away } : null;

@@ -77,7 +77,8 @@ export class Ui {
   edges() {
     const box = (selector) => this.root.querySelector(selector).getBoundingClientRect();
     const wide = innerWidth > 800 && !this.root.classList.contains("bare");
-    const [bar, foot] = [box(".bar").bottom, wide || this.root.classList.contains("bare") ? box(".foot").top : box(".left").top];
+    const said = this.app.runs.length > 1 ? box(".banners").bottom : 0; // two names stand under what is said of the runs
+    const [bar, foot] = [Math.max(box(".bar").bottom, said), wide || this.root.classList.contains("bare") ? box(".foot").top : box(".left").top];
     return { left: wide ? box(".left").right : 0, right: wide ? box(".right").left : innerWidth, bar, foot };
   }
 
