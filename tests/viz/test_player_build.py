@@ -35,6 +35,19 @@ def test_the_committed_bundle_is_what_the_sources_build_to(tmp_path):
         assert (made / "dist" / name).read_bytes() == (WEB / "dist" / name).read_bytes(), f"{name}: run `npm run build` in viz/web"
 
 
+def test_small_numbers_are_said_and_what_is_less_than_is_kept_of_a_value_is_zero():
+    if shutil.which("node") is None:
+        assert os.environ.get("CI") != "true", "node is not installed"
+        pytest.skip("node is not installed")
+    ask = (
+        f"import {{ numberText, valueText }} from {json.dumps((WEB / 'src' / 'words.js').as_uri())};"
+        "console.log(JSON.stringify([numberText(0.0004), numberText(3e-6), numberText(0), numberText(12345.6),"
+        "valueText(7e-5, { unit: 'm', low: -5, high: 5 }), valueText(0.00042, { unit: 'm3/s', low: 0, high: 0.01 })]))"
+    )
+    done = subprocess.run(["node", "--input-type=module", "-e", ask], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout) == ["0.0004", "3.0 × 10^-6", "0", "12 346", "0 m", "0.00042 m³/s"]
+
+
 def test_the_lock_records_what_to_fetch_but_not_from_where():
     text = (WEB / "package-lock.json").read_text()
     packages = json.loads(text)["packages"]
