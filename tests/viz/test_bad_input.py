@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -235,30 +236,38 @@ def test_a_target_that_may_not_be_written_is_one_line(twin, folder, place, comma
     assert said.code == 4
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """No file may grow beyond 6 kB: the system refuses the rest as a full disk does, in the middle of writing."""
+    """No file may grow beyond 6 kB: the system refuses the rest as a full disk does, in the middle of writing.
+
+    Nor may the tests' own log, so this must end before a test does.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 FULL = {"shot": "out.png", "movie": "out.gif", "replay": "out.html", "report": "out.html", "compare": "out.html"}
 
 
 @pytest.mark.parametrize(("command", "name"), [*FULL.items(), ("report", "out.pdf"), ("report", "out.md"), ("movie", "out.mp4")])
-def test_a_disk_that_takes_no_more_is_one_line_and_nothing_half_written_is_left(twin, folder, place, small_disk, command, name):
-    said = twin(*words(command, folder)[:-1], name)
+def test_a_disk_that_takes_no_more_is_one_line_and_nothing_half_written_is_left(twin, folder, place, command, name):
+    with small_disk():
+        said = twin(*words(command, folder)[:-1], name)
     is_one_line(said, name)
     assert said.code == 4
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_what_stood_there_before_stays_when_the_disk_takes_no_more(twin, folder, place, small_disk, command):
+def test_what_stood_there_before_stays_when_the_disk_takes_no_more(twin, folder, place, command):
     name = FULL[command]
     (place / name).write_text("what stood there")
-    assert twin(*words(command, folder)).code == 4
+    with small_disk():
+        said = twin(*words(command, folder))
+    assert said.code == 4
     assert (place / name).read_text() == "what stood there"
 
 
