@@ -78,10 +78,12 @@ class Actor:
         self.part = part
         self.scale = scale_of(run, part.model, port) if port else None
         self.plain = np.array(PLAIN[number % len(PLAIN)], np.uint8)
+        self.filled = part.form in ("surface", "cloud", "area") or content.geometry(part.shapes, closed=part.closed) == "area"
         self.shown = part.look.shown or (port is not None and port is not part.colour)
         self.drawn, self._anchor, self._reach, self._size = self._make(number)
         self._height = self.drawn.points[:, 2].copy()
-        self._nearest = nearest(self.drawn.points[:, :2]) if part.form == "road" else None
+        self._middle = np.array([shells.halfway(shape) for shape in part.shapes]).reshape(-1, 2)
+        self._nearest = nearest(self.drawn.points[:, :2]) if part.form == "road" and not self.filled else None
         self._seen: tuple[object, ...] = ()
         self.switches = [one.name for one in part.ports if one.dtype == "bool" and not part.closed]
         self.stopped = np.zeros(len(part.ids), bool)
@@ -100,7 +102,7 @@ class Actor:
             z = np.full(count, level)
             shell, thin = shells.tubes(lines, np.ones(count), z), shells.tubes(lines, np.zeros(count), z)
             return Drawn(shell), thin.points, shell.points - thin.points, width
-        if part.form in ("surface", "cloud", "area") or kind == "area":
+        if self.filled:
             shell = footprint(part, AREA_Z if part.form == "area" else SURFACE_Z)
             if part.form == "cloud":
                 shell = _stacked(shell, part.height_m(30.0))
@@ -114,10 +116,9 @@ class Actor:
     @property
     def top(self) -> np.ndarray:
         """Where a pin may stand on each element (n, 3)."""
-        middle = np.array([shells.halfway(shape) for shape in self.part.shapes])
-        level = np.zeros(len(middle))
+        level = np.zeros(len(self._middle))
         np.maximum.at(level, self.drawn.owner, self.drawn.points[:, 2])
-        return np.column_stack([middle, level])
+        return np.column_stack([self._middle, level])
 
     def is_network(self, size_m: float) -> bool:
         """Return whether its tubes or wires are longer, taken together, than the city is wide."""
@@ -150,7 +151,7 @@ class Actor:
             colours = self.scale.paint(share)
         self._stop(now)
         colours = np.where(self.stopped[:, None], STOPPED, colours).astype(np.uint8)
-        if part.form in ("area", "surface", "cloud"):
+        if self.filled:
             self._fill(now, colours, np.nan_to_num(share))
         elif self._nearest is not None:
             self._tar(now, colours)
@@ -174,7 +175,10 @@ class Actor:
     def _fill(self, now: Now, colours: np.ndarray, share: np.ndarray) -> None:
         """Paint a patch: the more of it, the less can be seen through it; none of it is not there at all."""
         drawn, part = self.drawn, self.part
-        most = {"area": 190, "surface": 205, "cloud": 60}[part.form]
+        most = {"surface": 205, "cloud": 60}.get(part.form, 190)
+        if self.scale is not None and self.scale.low < 0 < self.scale.high:
+            zero = self.scale.low / (self.scale.low - self.scale.high)
+            share = np.abs(share - zero) / max(zero, 1 - zero)
         opacity = np.where(share > 0.004, most * (0.25 + 0.75 * share), 0.0)
         if part.form == "surface" and part.look.depth:
             depth = np.nan_to_num(now.row(part.model, part.look.depth, now.index))
@@ -226,9 +230,14 @@ class Pins:
         self.actor = actor
         self.glyphs = Glyphs(_pin(), tuple(int(one) for one in STOPPED))
         self.glyphs.hold(len(actor.part.ids))
+        self._shown: tuple[object, ...] = ()
 
     def update(self, size_m: float) -> None:
-        """Show the pins of what is stopped now, `size_m` high."""
+        """Show the pins of what is stopped now, `size_m` high; costs nothing while neither changed."""
+        shown = (self.actor.stopped.tobytes(), size_m)
+        if shown == self._shown:
+            return
+        self._shown = shown
         at = np.flatnonzero(self.actor.stopped) if self.actor.shown else np.empty(0, int)
         self.glyphs.place(self.actor.top[at], np.zeros(len(at), np.float32), size_m)
 

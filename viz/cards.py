@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont
 
+LONGEST = 200
+"""No more letters of a name are read: a line of a card has room for fewer."""
+
 INK, SOFT, PAPER = (240, 244, 250, 255), (190, 200, 214, 255), (14, 19, 30, 196)
 """Light text on a dark card: it can be read over a day and a night."""
 
@@ -29,10 +32,29 @@ def font(size_px: int) -> FreeTypeFont:
 
 
 def readable(text: str) -> str:
-    """Return `text` without the letters that no font at hand has."""
-    if fonts.cjk_font() is not None:
-        return text
-    return "".join(letter for letter in text if letter < fonts.FIRST_CJK).strip()
+    """Return `text` on one line, without the letters that no font at hand has or that would turn the line round."""
+    known = fonts.cjk_font() is not None
+    kept = (" " if letter.isspace() else letter for letter in text[:LONGEST] if letter.isspace() or letter.isprintable())
+    return " ".join("".join(letter for letter in kept if known or letter < fonts.FIRST_CJK).split())
+
+
+def fitting(text: str, unit: str, size_px: int, wide: float) -> str:
+    """Return `text` with its unit, cut where it would be wider than `wide` pixels."""
+    cut = text
+    while len(cut) > 4 and font(size_px).getlength(cut + unit) > wide:
+        cut = cut.removesuffix("…")[:-1].rstrip() + "…"
+    return cut + unit
+
+
+def figures(low: float, high: float) -> list[str]:
+    """Return the least, middle and greatest value of a scale as text, with enough digits to tell them apart."""
+    middle = low + (high - low) / 2
+    most = max(abs(low), abs(high))
+    if most and not 1e-3 <= most < 1e6:
+        return [f"{one:.3g}" for one in (low, middle, high)]
+    digits = max(0, int(np.ceil(1 - np.log10(high - low)))) if high > low else 3
+    said = [f"{one:,.{min(digits + 1, 9)}f}" for one in (low, middle, high)]
+    return [one.rstrip("0").rstrip(".") if "." in one else one for one in said]
 
 
 def paper(width: int, height: int, *, filled: bool = True) -> tuple[Image, Any]:

@@ -133,9 +133,9 @@ class Cast:
         stopped = sum(int(one.stopped.sum()) for one in actors)
         self.legend.update(actors, swarms, stopped, scale)
 
-    def survey(self, project: np.ndarray, eye: np.ndarray, north_deg: float, scale: float, window: tuple[int, int]) -> None:
-        """Lay out what depends on the camera: scale bar, north, names of places."""
-        self.compass.update(self._pixel_m, north_deg, scale, window)
+    def survey(self, project: np.ndarray, eye: np.ndarray, pixel_m: float, north_deg: float, scale: float, window: tuple[int, int]) -> None:
+        """Lay out what depends on the camera: scale bar, north, names of places; a pixel in the middle is `pixel_m` wide."""
+        self.compass.update(pixel_m, north_deg, scale, window)
         gap = 16 * scale
         whole = (gap, gap, window[0] - gap, window[1] - gap)
         head, legend, compass = self.header.card, self.legend.card, self.compass.card

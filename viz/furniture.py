@@ -9,7 +9,7 @@ import numpy as np
 
 from twin.results import Place, Run
 from viz.actors import STOPPED, Actor
-from viz.cards import INK, SOFT, Card, font, paper, readable
+from viz.cards import INK, SOFT, Card, figures, fitting, font, paper, readable
 from viz.glyphs import Swarm
 
 if TYPE_CHECKING:
@@ -38,11 +38,12 @@ class Header:
         if shown == self._shown:
             return
         self._shown = shown
-        title = readable(str(run.manifest.get("title") or run.name.replace("_", " ")))
+        title = readable(str(run.manifest.get("title") or "")) or readable(run.name.replace("_", " "))
         moment = str(run.time(int(second)))[:10]
         status = "" if run.status == "done" else f"   run: {run.status}, recorded to {run.clock(run.committed_s)}"
         big, small, pad = round(30 * scale), round(14 * scale), round(12 * scale)
         below = f"{moment}   {run.timezone}{status}"
+        title = fitting(title, "", small, max(0.6 * window[0], font(big).getlength("00:00:00")))
         width = max(font(small).getlength(title), font(small).getlength(below), font(big).getlength("00:00:00"))
         image, pen = paper(round(width) + 2 * pad, round(84 * scale) + pad)
         pen.text((pad, round(8 * scale)), title, INK, font(small))
@@ -86,7 +87,7 @@ class Legend:
         for i, (label, colour) in enumerate(marks):
             x, at = pad + (i % 2) * wide // 2, y + (i // 2) * half + round(3 * scale)
             pen.ellipse((x, at + round(3 * scale), x + round(10 * scale), at + round(13 * scale)), fill=(*colour, 255))
-            pen.text((x + round(15 * scale), at), readable(label), INK, font(tiny))
+            pen.text((x + round(15 * scale), at), fitting(readable(label), "", tiny, wide // 2 - round(19 * scale)), INK, font(tiny))
         return image
 
     def _bar(self, image: Image, pen: Any, bar: Actor, box: tuple[int, int, int], sizes: tuple[int, int, float]) -> None:
@@ -95,22 +96,14 @@ class Legend:
         (x, y, wide), (small, tiny, scale), shade = box, sizes, bar.scale
         if shade is None:
             return
-        unit = "" if shade.port.unit == "1" else f" [{shade.port.unit.replace('m3', 'm³').replace('m2', 'm²')}]"
+        said = readable(shade.port.unit)[:24]
+        unit = "" if said in ("", "1") else f" [{said.replace('m3', 'm³').replace('m2', 'm²')}]"
         pen.text((x, y), fitting(readable(f"{bar.part.label}: {shade.port.label or shade.port.name}"), unit, small, wide), INK, font(small))
         strip = Pictures.fromarray(np.repeat(shade.colours[None], 1, axis=0)).resize((wide, round(9 * scale)))
         top = y + round(21 * scale)
         image.paste(strip, (x, top))
-        for share, anchor in ((0.0, "la"), (0.5, "ma"), (1.0, "ra")):
-            value = shade.low + share * (shade.high - shade.low)
-            pen.text((x + share * wide, top + round(10 * scale)), f"{value:.3g}", SOFT, font(tiny), anchor=anchor)
-
-
-def fitting(text: str, unit: str, size_px: int, wide: int) -> str:
-    """Return `text` with its unit, cut where it would be wider than `wide` pixels."""
-    cut = text
-    while len(cut) > 4 and font(size_px).getlength(cut + unit) > wide:
-        cut = cut.removesuffix("…")[:-1].rstrip() + "…"
-    return cut + unit
+        for share, anchor, said in zip((0.0, 0.5, 1.0), ("la", "ma", "ra"), figures(shade.low, shade.high), strict=True):
+            pen.text((x + share * wide, top + round(10 * scale)), said, SOFT, font(tiny), anchor=anchor)
 
 
 def _chosen(actors: Sequence[Actor]) -> list[Actor]:
@@ -162,7 +155,7 @@ class Names:
 
     def __init__(self, run: Run) -> None:
         order = {kind: i for i, kind in enumerate(FIRST_KINDS)}
-        named = [place for place in run.city.places if place.name]
+        named = [place for place in run.city.places if any(readable(name) for name in place.name.values())]
         self._places = sorted(named, key=lambda place: order.get(place.kind, 99))
         self._rank = np.array([order.get(place.kind, 99) for place in self._places])
         self._at = np.array([[*place.shape.mean(axis=0), _height(run, place)] for place in self._places]).reshape(-1, 3)
@@ -201,7 +194,7 @@ def _height(run: Run, place: Place) -> float:
 def _name(place: Place, scale: float) -> Image:
     names = [readable(place.name[key]) for key in ("en", "zh") if place.name.get(key)] or [readable(next(iter(place.name.values())))]
     small, pad = round(13 * scale), round(5 * scale)
-    text = "  ".join(filter(None, names))
+    text = "  ".join(fitting(one, "", small, 260 * scale) for one in names if one)
     width, high = round(font(small).getlength(text)) + 2 * pad, round(20 * scale)
     image, pen = paper(width, high + round(LEADER_PX * scale), filled=False)
     pen.line((width // 2, high, width // 2, image.height), fill=(240, 244, 250, 190), width=max(1, round(scale)))

@@ -19,6 +19,10 @@ NOON = (215.0, 48.0)
 """Azimuth and altitude of the sun of the look 'day': from the south-west, so that walls facing the reader are lit."""
 
 
+SUN_STEP_DEG = 1.0
+"""The sun moves in steps of so much: between two of them nothing is painted anew."""
+
+
 @dataclass(frozen=True)
 class Palette:
     """Colours (red, green, blue; 0 to 255) of everything that is not coloured by a value."""
@@ -102,6 +106,7 @@ class Sky:
         }
         if day < 0.5:
             azimuth, altitude = NOON
+        azimuth, altitude = SUN_STEP_DEG * round(azimuth / SUN_STEP_DEG), SUN_STEP_DEG * round(altitude / SUN_STEP_DEG)
         return Light(day, azimuth, max(altitude, 12.0), Palette(**mixed))
 
 
@@ -111,7 +116,8 @@ def sun(now: datetime, place: tuple[float, float] | None) -> tuple[float, float]
     Declination and equation of time by the low-precision formulae of the Astronomical Almanac. `place`: longitude and
     latitude; a city whose place cannot be told is taken to lie at 30 degrees north, in the middle of its time zone.
     """
-    offset_h = (now.utcoffset() or timedelta(0)).total_seconds() / 3600
+    said = now.utcoffset()
+    offset_h = (place[0] / 15.0 if place else 0.0) if said is None else said.total_seconds() / 3600
     lon_deg, lat_deg = place or (15.0 * offset_h, 30.0)
     hour = now.hour + now.minute / 60 + now.second / 3600 - offset_h
     days = (now.replace(tzinfo=None) - datetime(2000, 1, 1, 12)).total_seconds() / 86400 - offset_h / 24
@@ -142,5 +148,8 @@ def where(run: Run) -> tuple[float, float] | None:
     except ProjError:
         return None
     area = crs.area_of_use
-    inside = area is not None and area.west - 3 <= lon <= area.east + 3 and area.south - 3 <= lat <= area.north + 3
+    if area is None or not (np.isfinite(lon) and np.isfinite(lat)):
+        return None
+    wide = (area.east - area.west) % 360 or 360.0  # some areas reach over the date line
+    inside = (lon - area.west + 3) % 360 <= wide + 6 and area.south - 3 <= lat <= area.north + 3
     return (float(lon), float(lat)) if inside else None

@@ -65,8 +65,8 @@ def movie(
 def factor(speed: str) -> float:
     """Return simulated seconds a second of film; InputError for anything but a number above 0, with or without an x."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[x×]?\s*", speed)
-    if not found or float(found[1]) <= 0:
-        raise InputError(f"--speed {speed}: a number above 0 is needed, for example 60x")
+    if not found or not 0 < float(found[1]) < float("inf"):
+        raise InputError(f"--speed {speed[:40]}: a number above 0 is needed, for example 60x")
     return float(found[1])
 
 
@@ -79,10 +79,12 @@ def instants(run: Run, start: str, end: str, speed: float, fps: int) -> np.ndarr
     first, last = run.second(start) if start else 0, run.second(end) if end else run.committed_s
     if last <= first:
         raise InputError(f"--from {run.clock(first)} --to {run.clock(last)}: the film must end after it begins")
-    count = int((last - first) / speed * fps) + 1
+    count = int((last - first) / speed * fps + 1e-6) + 1
+    if count < 2:
+        raise InputError(f"--speed {speed:g}x: the film would be a single picture; film more of the run, or slower")
     if count > MOST_FRAMES:
         raise InputError(f"the film would have {count:,} pictures; film less of it, or faster (at most {MOST_FRAMES:,})")
-    return first + np.arange(count) * speed / fps
+    return np.minimum(first + np.arange(count) * speed / fps, last)
 
 
 def orbit(view: View, count: int, fps: int) -> list[View]:
@@ -210,7 +212,7 @@ def _mp4(path: Path, size: tuple[int, int], fps: int, sample: Callable[[], np.nd
 
     def encode(pictures: Iterator[np.ndarray]) -> None:
         command = [imageio_ffmpeg.get_ffmpeg_exe(), *said, *made]
-        with TemporaryFile() as words, subprocess.Popen(command, stdin=subprocess.PIPE, stderr=words) as ffmpeg:
+        with TemporaryFile() as words, _started(command, words) as ffmpeg:
             with suppress(BrokenPipeError):  # it has ended: its exit status says why
                 for picture in pictures:
                     ffmpeg.stdin.write(np.ascontiguousarray(picture).data)  # type: ignore[union-attr]
@@ -222,6 +224,11 @@ def _mp4(path: Path, size: tuple[int, int], fps: int, sample: Callable[[], np.nd
                 raise OSError(errno.EIO, why[-1] if why else "ffmpeg ended early")
 
     return encode
+
+
+def _started(command: list[str], words: Any) -> subprocess.Popen[bytes]:
+    """Start the encoder apart from the terminal: Ctrl-C is for the one who draws, who then ends it."""
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=words, start_new_session=True)
 
 
 def _even(size: tuple[int, int]) -> tuple[int, int]:

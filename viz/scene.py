@@ -25,6 +25,9 @@ VIEW_DEG = 32.0
 """The camera's angle from the picture's lower edge to its upper."""
 
 PICTURES = (".png", ".jpg", ".jpeg")
+NEAREST_M, STEEP = 0.01, 0.002
+"""A camera nearer than this to what it looks at looks north; one that goes less aside for a metre down has north up."""
+
 ZOOMED = 1.2
 """What must be seen is made larger or smaller when a pixel has become so many times wider or narrower."""
 
@@ -79,9 +82,13 @@ class Scene:
     def at(self, when: object) -> Scene:
         """Show a moment ('21:42', '+12 min', a datetime, seconds); InputError outside the run."""
         run = self.run
-        moment = run.at(when)
-        second = float(when) if isinstance(when, int | float | np.number) and not isinstance(when, bool) else float(run.second(when))
-        index = int(np.searchsorted(run.times_s, run.second(moment)))
+        is_number = isinstance(when, int | float | np.number) and not isinstance(when, bool)
+        second = float(when) if is_number else float(run.second(when))  # type: ignore[arg-type]
+        if not 0 <= second <= run.committed_s:
+            said = when if not is_number or not np.isfinite(second) else f"second {second:g}"
+            upto = f"recorded from {run.clock(0)} to {run.clock(run.committed_s)}" if len(run.times_s) else "nothing is recorded"
+            raise InputError(f"{said} is outside the run: {upto}")
+        index = int(np.searchsorted(run.times_s, run.second(run.at(int(second)))))
         cast = self._put_up()
         self._second = second
         cast.update(second, index, self._sky.at(second))
@@ -195,7 +202,13 @@ class Scene:
 
     def _point(self) -> None:
         camera = self._given.camera
-        camera.position, camera.focal_point, camera.up = self.view.position_m, self.view.look_at_m, (0.0, 0.0, 1.0)
+        eye, middle = np.array(self.view.position_m, float), np.array(self.view.look_at_m, float)
+        ahead = middle - eye
+        if np.linalg.norm(ahead) < NEAREST_M:  # a camera in what it looks at looks north
+            ahead = np.array([0.0, 100.0, 0.0])
+        steep = np.hypot(*ahead[:2]) < STEEP * np.linalg.norm(ahead)
+        camera.position, camera.focal_point = tuple(eye), tuple(eye + ahead)
+        camera.up = (0.0, 1.0, 0.0) if steep else (0.0, 0.0, 1.0)
         camera.view_angle = VIEW_DEG
         self._given.renderer.ResetCameraClippingRange()
         self._given.renderer.Modified()
@@ -206,7 +219,8 @@ class Scene:
         return int(width), int(height)
 
     def _text_scale(self) -> float:
-        return max(0.6, self._window()[1] / 720)
+        width, height = self._window()
+        return max(0.6, min(height / 720, width / 960))
 
     def _survey(self) -> None:
         """Lay out what depends on the camera, if the camera moved or the window changed."""
@@ -224,13 +238,13 @@ class Scene:
             cast.fit(pixel_m)
             if len(self.run.times_s):
                 self.at(self._second)
-        cast.pixel_m = pixel_m
         matrix = camera.GetCompositeProjectionTransformMatrix(window[0] / window[1], -1, 1)
         clip = np.array([[matrix.GetElement(i, j) for j in range(4)] for i in range(4)])
         to_pixels = np.array([[window[0] / 2, 0, 0, window[0] / 2], [0, window[1] / 2, 0, window[1] / 2], [0, 0, 1, 0], [0, 0, 0, 1]])
         ahead = middle - eye
-        north_deg = -float(np.degrees(np.arctan2(ahead[0], ahead[1])))
-        cast.survey(to_pixels @ clip, eye, north_deg, self._text_scale(), window)
+        onward = ahead[:2] if np.hypot(*ahead[:2]) >= STEEP * np.linalg.norm(ahead) else np.array(camera.up)[:2]
+        north_deg = -float(np.degrees(np.arctan2(*onward)))
+        cast.survey(to_pixels @ clip, eye, pixel_m, north_deg, self._text_scale(), window)
 
 
 def scene(run: Run, **options: Any) -> Scene:

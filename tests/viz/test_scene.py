@@ -11,6 +11,7 @@ from twin.looks import MoverLook
 from twin.ports import TRACK
 from twin.results import Run, View, open_run
 from viz.actors import STOPPED
+from viz.cards import figures, fitting, readable
 from viz.glyphs import COLOURS, body, larger
 from viz.light import Sky, sun
 from viz.scene import Scene, scene
@@ -325,3 +326,47 @@ def test_movers_are_of_their_true_size_near_by_and_never_lost_from_afar():
     assert larger((4.5, 1.8, 1.5), 0.1) == 1.0
     assert np.isclose(larger((0.5, 0.6, 1.7), 0.68), 2.0)
     assert larger((0.5, 0.6, 1.7), 50.0) == 9.0
+
+
+# -- odd ways to look -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", [float("nan"), float("inf"), -1, 600.4, 601])
+def test_a_moment_that_is_none_of_the_run_is_refused_in_one_line(shown, when):
+    with pytest.raises(InputError, match="is outside the run: recorded from 21:30:00 to 21:40:00") as caught:
+        shown.at(when)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "view", [View("in it", (50.0, 50.0, 30.0), (50.0, 50.0, 30.0)), View("down", (50.0, 50.0, 900.0), (50.0, 50.0, 0.0))]
+)
+def test_a_camera_in_what_it_looks_at_or_straight_above_it_has_north_up(run, view):
+    made = Scene(run, size=(320, 200)).look_from(view).at(0)
+    assert len(np.unique(made.picture().reshape(-1, 3), axis=0)) > 20
+    up, ahead = np.array(made.plotter.camera.up), np.subtract(made.plotter.camera.focal_point, made.plotter.camera.position)
+    assert (up if ahead[2] < -1 else ahead)[1] > 0.9
+    made.plotter.close()
+
+
+def test_names_are_one_line_whatever_they_hold():
+    assert readable("a\nb\u202ec\x00  d") == "a bc d"
+    assert len(readable("x" * 10_000)) == 200
+    assert fitting("x" * 200, " [m]", 12, 100.0).endswith("… [m]")
+
+
+def test_the_figures_of_a_legend_can_be_told_apart():
+    assert figures(0.0, 17.0) == ["0", "8.5", "17"]
+    low, middle, high = figures(49.98, 50.02)
+    assert float(low) < float(middle) < float(high)
+    assert figures(0.0, 2e-5)[1:] == ["1e-05", "2e-05"]
+
+
+def test_pins_are_made_anew_only_when_something_stopped(run, monkeypatch):
+    made = Scene(run, size=(320, 200)).at(0)
+    made.at("21:36")
+    built = []
+    monkeypatch.setattr("viz.actors.shells.halfway", lambda shape: built.append(1) or shape[0])
+    made.at("21:36:10").at("21:36:20")
+    assert not built, "the middle of an element does not move"
+    made.plotter.close()
