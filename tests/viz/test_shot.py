@@ -117,6 +117,8 @@ def test_where_3d_can_be_drawn_the_preflight_passes_and_asks_once(afresh, monkey
     preflight.require_rendering()
     monkeypatch.setattr(preflight, "CHILD", "raise SystemExit(1)")
     preflight.require_rendering()
+    asked = preflight.require_rendering.cache_info()
+    assert (asked.misses, asked.hits) == (1, 1)
 
 
 @pytest.mark.parametrize("missing", ["__EGL_VENDOR_LIBRARY_FILENAMES", "LIBGL_DRIVERS_PATH"])
