@@ -18,7 +18,7 @@ from twin.cli import main
 COMMANDS = {
     "view": (),
     "shot": ("--size", "320x180", "-o", "out.png"),
-    "movie": ("--size", "160x96", "--fps", "2", "-o", "out.gif"),
+    "movie": ("--size", "160x96", "--fps", "2", "--speed", "10x", "-o", "out.gif"),
     "replay": ("-o", "out.html"),
     "serve": (),
     "report": ("-o", "out.html"),
