@@ -101,6 +101,20 @@ class Player:
         index = SPEEDS.index(self.speed) + steps
         self.speed = SPEEDS[int(np.clip(index, 0, len(SPEEDS) - 1))]
 
+    def do(self, what: str) -> bool:
+        """Do what a button or a key says: play, on, back, faster, slower, start, end; return whether it is one of these."""
+        if what == "play":
+            self.toggle()
+        elif what in ("on", "back"):
+            self.step(1 if what == "on" else -1)
+        elif what in ("faster", "slower"):
+            self.faster(1 if what == "faster" else -1)
+        elif what in ("start", "end"):
+            self.seek(0 if what == "start" else self.last_s)
+        else:
+            return False
+        return True
+
     def next_camera(self) -> str:
         """Take the camera after this one, and return its name."""
         self.camera = self.cameras[(self.cameras.index(self.camera) + 1) % len(self.cameras)]

@@ -241,17 +241,9 @@ class Served:
     def do(self, what: str) -> None:
         """Do what a button or a key says: play, on, back, faster, slower, camera, start, end."""
         player = self.player
-        if what == "play":
-            player.toggle()
-        elif what in ("on", "back"):
-            player.step(1 if what == "on" else -1)
-        elif what in ("faster", "slower"):
-            player.faster(1 if what == "faster" else -1)
-        elif what == "camera":
+        if not player.do(what) and what == "camera":
             self.scene.look_from(player.next_camera())
             self.state.camera = player.camera
-        elif what in ("start", "end"):
-            player.seek(0 if what == "start" else player.last_s)
         self.state.update(self._moving())
         self.draw_soon()
 

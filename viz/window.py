@@ -199,13 +199,8 @@ class Window:
         if name in ("q", "Escape"):
             self.plotter.iren.terminate_app()
             return
-        if what == "play":
-            player.toggle()
-            self.ticked = time.monotonic()
-        elif what in ("on", "back"):
-            player.step(1 if what == "on" else -1)
-        elif what in ("faster", "slower"):
-            player.faster(1 if what == "faster" else -1)
+        if player.do(what):
+            self.ticked = time.monotonic() if what == "play" else self.ticked
         elif what == "camera":
             self.scene.look_from(player.next_camera())
         elif name.isdigit() and 0 < int(name) <= len(player.cameras):
