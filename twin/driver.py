@@ -105,3 +105,9 @@ class Driver(Protocol):
 
     def hear(self, now_s: int, reports: Sequence[Report]) -> list[Post]:
         """React to what was reported at `now_s`."""
+
+    def save(self) -> dict[str, Any]:
+        """Return its state as plain data."""
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take up a state that `save` returned."""

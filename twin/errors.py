@@ -73,6 +73,14 @@ def _engine_failure(cls: type[EngineFailure], engine: str, what: str, now_s: int
     return cls(engine, what, now_s=now_s, element=element)
 
 
+class EngineLost(EngineFailure):
+    """The process of an engine died or hung: nothing says that it would again, so a run may go on from a checkpoint."""
+
+
+class Imbalance(EngineFailure):
+    """Something that is conserved does not balance: names the account, the second and the residual."""
+
+
 class CouplingDiverged(EngineFailure):
     """A feedback loop between models found no fixed point; names the loop and the residual."""
 

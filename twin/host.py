@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from twin.errors import EngineFailure, TwinError
+from twin.errors import EngineFailure, EngineLost, TwinError
 from twin.inline import Inline, Reply, Verb
 from twin.model import Account, Model, Setup, Snapshot
 from twin.registry import registered
@@ -184,7 +184,7 @@ class Process:
     def _hung(self, patience_s: float) -> EngineFailure:
         self.tripped = True
         self.kill()
-        return self.model.fail(f"did not answer within {patience_s:g} s of wall time and was ended")
+        return self.model.fail(f"did not answer within {patience_s:g} s of wall time and was ended", kind=EngineLost)
 
     def _died(self) -> EngineFailure:
         self.tripped = True
@@ -194,7 +194,7 @@ class Process:
         self.kill()
         how = "without a word" if code is None else f"by signal {-code}" if code < 0 else f"with exit code {code}"
         tail = _last_line(self.log)
-        return self.model.fail(f"its process ended {how}" + (f"; it said last: {tail}" if tail else ""))
+        return self.model.fail(f"its process ended {how}" + (f"; it said last: {tail}" if tail else ""), kind=EngineLost)
 
 
 def _last_line(log: Path) -> str:

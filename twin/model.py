@@ -240,9 +240,9 @@ class Model:
         """Say that from now on the result is less than asked for; the run ends as `degraded`."""
         self.degraded.append(Report(self.name, "degraded", element, self.now_s, "warning", {"what": what}))
 
-    def fail(self, what: str, element: str = "") -> EngineFailure:
+    def fail(self, what: str, element: str = "", *, kind: type[EngineFailure] = EngineFailure) -> EngineFailure:
         """Make the error that names this model's engine, the time and the element."""
-        return EngineFailure(f"{self.name} ({', '.join(self.engines) or type(self).__name__})", what, now_s=self.now_s, element=element)
+        return kind(f"{self.name} ({', '.join(self.engines) or type(self).__name__})", what, now_s=self.now_s, element=element)
 
     def open(self) -> None:
         """Start the engine at second 0."""

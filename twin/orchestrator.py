@@ -13,12 +13,15 @@ import numpy as np
 import simpy
 
 from twin.driver import SOURCES, Driver, Heard, Post
-from twin.errors import TwinError
+from twin.errors import Imbalance, TwinError
 from twin.flows import accounts
 from twin.host import Inline, Process, Reply, Verb
 from twin.model import Account
 from twin.ports import Report
 from twin.wiring import GIVE_UP_AFTER, RELAX_AFTER, Link, Slots, Wiring, diverged
+
+DUE = ("due_s", "now_s", "next_period_s", "extra_s", "wanted_s", "stale", "dirty")
+"""What a node knows of its model's time."""
 
 
 @dataclass
@@ -61,6 +64,18 @@ class Node:
         """Keep records for the model's next step."""
         self.inbox.setdefault(flow, []).append(records)
 
+    def save(self) -> dict[str, Any]:
+        """Return the model's state, its records on the way, and when it is due, as plain data."""
+        said = {name: getattr(self, name) for name in DUE}
+        return said | {"inbox": dict(self.inbox), "astray": dict(self.astray), "model": self.host.snapshot()}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Bring the freshly opened model and what is known of it to a saved state."""
+        for name in DUE:
+            setattr(self, name, saved[name])
+        self.inbox, self.astray = {name: list(held) for name, held in saved["inbox"].items()}, dict(saved["astray"])
+        self.host.restore(saved["model"])
+
     def plan_next(self, t_s: int) -> None:
         """Work out when it is due after `t_s`."""
         if self.next_period_s <= t_s:
@@ -87,6 +102,8 @@ class Orchestrator:
         journal: Callable[[Heard], None] = lambda heard: None,
         sample: Callable[[int], None] | None = None,
         sample_every_s: int = 0,
+        keep: Callable[[int], None] | None = None,
+        check: bool = False,
     ) -> None:
         self.wiring, self.duration_s = wiring, duration_s
         self.nodes = [node for group in wiring.groups for node in group]
@@ -94,23 +111,59 @@ class Orchestrator:
         self.parallel = any(not node.works_here for node in self.nodes)
         self.env = simpy.Environment(initial_time=0)
         self.drivers = list(drivers)
-        self.journal, self.sample, self.sample_every_s = journal, sample, sample_every_s
+        self.journal, self.sample, self.sample_every_s, self.keep = journal, sample, sample_every_s, keep
+        self.check = check
         self.sample_due_s, self.sampled_s = 0, -1
-        self.agenda: list[Post] = sorted(post for driver in self.drivers for post in driver.begin())
+        self.foreseen = [post for driver in self.drivers for post in driver.begin()]
+        self.agenda = sorted(self.foreseen)
         self.armed_s: int | None = None
         self.reports: list[Report] = []
         self.sequence = len(self.agenda)
         self.settles = 0
         self.pause = False
 
-    def open(self) -> None:
-        """Start every engine and settle second 0."""
+    def open(self, saved: Mapping[str, Any] | None = None) -> None:
+        """Start every engine and settle second 0, or go on from what `save` returned."""
         for node in self._starting(self.nodes):
             node.host.start_open()
         for node in self.nodes:
             node.host.finish_open()
+        if saved is not None:
+            self._load(saved)
         self._arm()
-        self.until(0)
+        if saved is None:
+            self.until(0)
+
+    def save(self) -> dict[str, Any]:
+        """Return the whole state at the end of an instant: models, links, records on the way, drivers, what they posted since the start.
+
+        What drivers knew before the start is theirs to say again, so that a branch may know of another future.
+        """
+        foreseen = {id(post) for post in self.foreseen}
+        return {
+            "t_s": self.now_s,
+            "nodes": {node.name: node.save() for node in self.nodes},
+            "links": [link.save() for link in self.wiring.links],
+            "flows": [flow.emitted for flow in self.wiring.flows],
+            "agenda": [vars(post) | {"arguments": dict(post.arguments)} for post in self.agenda if id(post) not in foreseen],
+            "drivers": [driver.save() for driver in self.drivers],
+            "counts": {name: getattr(self, name) for name in ("sequence", "settles", "sample_due_s", "sampled_s")},
+        }
+
+    def _load(self, saved: Mapping[str, Any]) -> None:
+        self.env = simpy.Environment(initial_time=saved["t_s"])
+        for node in self.nodes:
+            node.load(saved["nodes"][node.name])
+        for link, said in zip(self.wiring.links, saved["links"], strict=True):
+            link.load(said)
+        for flow, emitted in zip(self.wiring.flows, saved["flows"], strict=True):
+            flow.emitted = emitted
+        for driver, said in zip(self.drivers, saved["drivers"], strict=True):
+            driver.load(said)
+        still_to_come = [post for post in self.foreseen if post.t_s > saved["t_s"]]
+        self.agenda = sorted(still_to_come + [Post(**post) for post in saved["agenda"]])
+        for name, count in saved["counts"].items():
+            setattr(self, name, count)
 
     def until(self, t_s: int) -> None:
         """Let the clock run up to and including `t_s`, or until `pause` is set: then to the end of the instant."""
@@ -175,11 +228,15 @@ class Orchestrator:
                 break
         else:
             raise TwinError(f"t={t} s: drivers still post actions after {GIVE_UP_AFTER} rounds of the same second")
+        if self.check:
+            self.balance(t)
         if self.sample is not None and self.sample_due_s <= t:
             self.sample(t)
             self.sampled_s = t
             following_s = (t // self.sample_every_s + 1) * self.sample_every_s
             self.sample_due_s = following_s if last else min(following_s, self.duration_s)
+            if self.keep is not None:
+                self.keep(t)
 
     def _verbs(self, t: int) -> dict[str, list[Verb]]:
         verbs: dict[str, list[Verb]] = {}
@@ -290,6 +347,16 @@ class Orchestrator:
         self.agenda.sort()
         return bool(self.agenda) and self.agenda[0].t_s <= t
 
+    def balance(self, t: int) -> None:
+        """Raise Imbalance if any account of a model or a flow is further from closing than its tolerance."""
+        for node in self.nodes:
+            for account in node.host.ledger():
+                if not abs(account.residual) <= account.tolerance:
+                    raise _imbalance(node.name, account, t)
+        for name, account in self.exchanged():
+            if not abs(account.residual) <= account.tolerance:
+                raise _imbalance(name, account, t)
+
     def exchanged(self) -> list[tuple[str, Account]]:
         """Return what each flow handed over, was taken and is on the way."""
         return accounts(self.nodes, self.wiring.flows)
@@ -304,3 +371,8 @@ class Orchestrator:
                 failed.append(error)
         if failed:
             raise failed[0]
+
+
+def _imbalance(name: str, account: Account, t: int) -> Imbalance:
+    what = f"{account.what} do not balance: {account.residual:g} {account.unit} (tolerance {account.tolerance:g})"
+    return Imbalance(name, what, now_s=t)

@@ -125,6 +125,11 @@ class Scenario(Frozen):
     _overrides: dict[tuple[str, ...], str] = PrivateAttr(default_factory=dict)
 
     @property
+    def file(self) -> Path:
+        """The file it was read from."""
+        return self._file
+
+    @property
     def folder(self) -> Path:
         """The folder that paths in the scenario are relative to."""
         return self._file.parent
@@ -234,8 +239,11 @@ def make(raw: Mapping[str, Any], file: Path, locate: Any = None, overrides: Mapp
     return scenario
 
 
-def read(path: str | Path, sets: Sequence[str] = ()) -> Scenario:
-    """Read a scenario file, with overrides such as `timeline.feeder_fault.at=21:45`; checks its shape only."""
+def read(path: str | Path, sets: Sequence[str] = (), *, beside: Path | None = None) -> Scenario:
+    """Read a scenario file, with overrides such as `timeline.feeder_fault.at=21:45`; checks its shape only.
+
+    `beside`: paths in it are relative to where this file lies, not to where it is read from.
+    """
     path = Path(path)
     if path.suffix in (".inp", ".xml", ".csv", ".geojson") and path.is_file():
         raise InputError(Problem("no scenario, which is YAML; `twin info PACK` reads and checks a city pack's files", str(path), 1))
@@ -256,7 +264,7 @@ def read(path: str | Path, sets: Sequence[str] = ()) -> Scenario:
             change = {step: change}
         raw = merged(raw, change)
         overrides[steps] = f"--set {text}"
-    return make(raw, path, locate, overrides)
+    return make(raw, beside or path, locate, overrides)
 
 
 def schema() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twin import build, units
+from twin import build, checkpoint, units
+from twin.checkpoint import Past
 from twin.driver import Heard
 from twin.errors import InputError, Problem, StorageError, TwinError
 from twin.ground import Ground, ground_of
@@ -80,11 +81,14 @@ class Simulation:
         watchdog_s: float = 120.0,
         hosts: str = "",
         record: bool = True,
+        checkpoint_every_s: int = 0,
+        check: bool = False,
+        past: Past | None = None,
     ) -> None:
         from twin import load
 
         self.scenario = load(scenario) if isinstance(scenario, (str, Path)) else scenario
-        self.folder = free_folder(self.scenario, out)
+        self.folder = past.run.path if past is not None and past.own else free_folder(self.scenario, out)
         self._folder_was_there = self.folder.exists()
         self.scratch = self.folder / "scratch"
         self.plan = build.plan(self.scenario, self.scratch)
@@ -93,19 +97,73 @@ class Simulation:
         self.recorder: Any = None
         self.status = "done"
         self.error: str | None = None
-        self._watchdog_s, self._hosts, self._record = watchdog_s, hosts, record
+        self._watchdog_s, self._hosts, self._record, self._check = watchdog_s, hosts, record, check
         self._started = time.perf_counter()
-        self._last_watch = self.recording_s = 0.0
+        self._last_watch = self.recording_s = self.checkpoint_s = 0.0
         self._committed = self._started
         self._ran: Orchestrator | None = None
         self._sampled_s, self._closed = -1, False
+        self.checkpoint_every_s, self._kept_s = checkpoint_every_s, 0
+        self._past = past
+        self.restarts = list(past.run.manifest.get("restarts", [])) if past is not None and past.own else []
+        if past is not None:
+            checkpoint.unlike(past.run, self.manifest())
+
+    @classmethod
+    def resume(cls, folder: str | Path, **rest: Any) -> Simulation:
+        """Take up a run that did not reach its end, at its last checkpoint, or at second 0 where none was kept.
+
+        InputError: the run is finished, or its city or the versions of its engines are others now.
+        """
+        from twin.results import open_run
+
+        run = open_run(folder)
+        if run.status in checkpoint.FINISHED:
+            raise InputError(f"{folder}: is {run.status}; there is nothing to go on with")
+        every_s = rest.pop("checkpoint_every_s", None) or int(run.manifest.get("checkpoint_every_s", 0))
+        past = checkpoint.past(run, run.committed_s, own=True)
+        return cls(checkpoint.scenario_of(run), past=past, checkpoint_every_s=every_s, **rest)
+
+    @classmethod
+    def branch(
+        cls,
+        folder: str | Path,
+        at: object,
+        scenario: Scenario | str | Path | None = None,
+        out: str | Path | None = None,
+        *,
+        sets: Sequence[str] = (),
+        **rest: Any,
+    ) -> Simulation:
+        """Make another future of a run from the moment `at`: same past, a variant of its scenario that differs only later.
+
+        It starts at the run's last checkpoint before `at`, or at second 0 where none was kept; what the run recorded
+        until then is shared on disk, not copied. InputError: the variant differs earlier, or in what shapes it from
+        the start; the city or the versions of engines are others now; `at` is outside the run.
+        """
+        from twin import load
+        from twin.results import open_run
+
+        run = open_run(folder)
+        at_s = run.second(at)
+        run.at(at_s)
+        if isinstance(scenario, (str, Path)):
+            scenario = load(scenario, sets)
+        variant = scenario or checkpoint.scenario_of(run, sets)
+        checkpoint.unlike_before(run, variant, at_s)
+        return cls(variant, out, past=checkpoint.past(run, at_s, own=False), **rest)
+
+    def again(self) -> Simulation:
+        """Return the simulation that goes on with this one from its last checkpoint, in the same way."""
+        options = {"watch": self.watch, "watchdog_s": self._watchdog_s, "hosts": self._hosts, "check": self._check}
+        return Simulation.resume(self.folder, **options)
 
     def __enter__(self) -> Simulation:
         try:
             self._open()
         except BaseException as error:
             self.__exit__(type(error), error, None)
-            if isinstance(error, InputError):
+            if isinstance(error, InputError) and (self._past is None or not self._past.own):
                 self._leave_nothing()
             raise
         return self
@@ -120,7 +178,7 @@ class Simulation:
         plan, scenario = self.plan, self.scenario
         self._say("checking the disk")
         if self._record:
-            self.recorder = self._recorder()
+            self.recorder = self._recorder() if self._past is None else self._recorder_again(self._past)
         with storing(self.scratch):
             self.scratch.mkdir(parents=True, exist_ok=True)
         self._say("starting engines")
@@ -132,8 +190,15 @@ class Simulation:
             journal=self._journal,
             sample=self._sample if self._record else None,
             sample_every_s=math.gcd(scenario.record_every, self._tracks_every_s),
+            check=self._check,
+            keep=self._keep if self.checkpoint_every_s and self._record else None,
         )
-        self.orchestrator.open()
+        state = None
+        if self._past is not None and self._past.state is not None:
+            self._say("taking up")
+            state = self._past.state
+            self.status, self._sampled_s, self._kept_s = state["status"], state["sampled_s"], self._past.t_s
+        self.orchestrator.open(state["world"] if state is not None else None)
         self._started = time.perf_counter()
         self._say("running")
 
@@ -158,12 +223,33 @@ class Simulation:
             ground=self.ground,
         )
 
+    def _recorder_again(self, past: Past) -> Any:
+        from twin.recorder import Recorder
+
+        if not past.own:
+            branched = {"run": str(past.run.path.absolute()), "digest": past.run.digest, "at_s": max(0, past.t_s)}
+            checkpoint.share(past.run, self.folder, self.scenario.text(), self.manifest() | {"branched": branched})
+        return Recorder.resume(self.folder, models=self.plan.sheets(), at_s=past.t_s)
+
+    def _keep(self, t_s: int) -> None:
+        """Keep a checkpoint at a sample that is due for one: first the record is put on disk, then the state."""
+        if t_s - self._kept_s < self.checkpoint_every_s or t_s % self.scenario.record_every or t_s >= self.scenario.duration:
+            return
+        started = time.perf_counter()
+        self.recorder.commit(t_s)
+        state = {"status": self.status, "sampled_s": self._sampled_s, "world": self.orchestrator.save()}
+        checkpoint.keep(self.folder, t_s, state)
+        self._kept_s = t_s
+        self.checkpoint_s += time.perf_counter() - started
+
     def manifest(self) -> dict[str, Any]:
         """Return what identifies this run: scenario, city, seed, versions, where its models live."""
         plan = self.plan
         engines = sorted({name for model in plan.models.values() for name in model.engines})
         return {
             "name": self.scenario.name,
+            "file": str(self.scenario.file.absolute()),
+            "checkpoint_every_s": self.checkpoint_every_s,
             "title": self.scenario.title,
             "city": {"name": plan.city.manifest.name, "provenance": plan.city.manifest.provenance, "digest": plan.city.digest()},
             "timezone": plan.city.manifest.timezone,
@@ -356,6 +442,8 @@ class Simulation:
                 "wall_s": time.perf_counter() - self._started,
                 "simulated_s": ran.now_s if ran else 0,
                 "recording_s": self.recording_s,
+                "restarts": self.restarts,
+                "checkpoint_s": self.checkpoint_s,
                 "settles": ran.settles if ran else 0,
             }
             kpis = self.plan.kpis if ran is not None and ran.settles else ()
@@ -379,11 +467,4 @@ def _version(name: str) -> str:
         return "absent"
 
 
-def simulate(scenario: Scenario | str | Path, out: str | Path | None = None, *, watch: Watch | None = None, **rest: Any) -> Run:
-    """Run a scenario from start to end and return its record."""
-    with Simulation(scenario, out, watch=watch, **rest) as simulation:
-        simulation.until(simulation.scenario.duration)
-    return simulation.result()
-
-
-__all__ = ["Progress", "Simulation", "simulate"]
+__all__ = ["Progress", "Simulation"]

@@ -112,6 +112,17 @@ class Link:
         self.differs = None
         return True
 
+    def save(self) -> dict[str, Any]:
+        """Return what was said and delivered, as plain data."""
+        flags = {name: getattr(self, name) for name in ("fresh", "pulled", "told")}
+        return flags | {"values": self.values.copy(), "delivered": self.delivered.copy(), "flipped_s": self.flipped_s.copy()}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take up what `save` returned."""
+        self.fresh, self.pulled, self.told = saved["fresh"], saved["pulled"], saved["told"]
+        self.values, self.delivered, self.flipped_s = (saved[name].copy() for name in ("values", "delivered", "flipped_s"))
+        self.differs = None
+
 
 class Slots:
     """One In port and every link that feeds it."""
