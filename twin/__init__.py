@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from twin.errors import CouplingDiverged, EngineFailure, InputError, StorageError, TwinError
 
 if TYPE_CHECKING:
+    from twin.experiment import Sweep
+    from twin.rehearse import branch, resume, simulate
     from twin.results import Run
     from twin.scenario import Scenario
-    from twin.simulation import Simulation, simulate
+    from twin.simulation import Simulation
 
 __all__ = [
     "CouplingDiverged",
@@ -25,15 +27,21 @@ __all__ = [
     "Scenario",
     "Simulation",
     "StorageError",
+    "Sweep",
     "TwinError",
+    "branch",
     "load",
     "open_run",
+    "resume",
     "simulate",
 ]
 
 _LATER = {
     "Simulation": "twin.simulation",
-    "simulate": "twin.simulation",
+    "Sweep": "twin.experiment",
+    "branch": "twin.rehearse",
+    "resume": "twin.rehearse",
+    "simulate": "twin.rehearse",
     "Scenario": "twin.scenario",
     "Run": "twin.results",
     "open_run": "twin.results",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,7 @@ from twin.registry import registered
 
 if TYPE_CHECKING:
     from twin.results import Run
-    from twin.simulation import Progress
+    from twin.simulation import Progress, Simulation
 
 app = typer.Typer(
     name="twin",
@@ -42,6 +42,12 @@ Sets = Annotated[
 ]
 
 
+Strict = Annotated[bool, typer.Option("--strict", help="a run that ends degraded exits with 3")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar")]
+Watchdog = Annotated[float, typer.Option(min=1.0, max=86400.0, help="seconds of wall time a model in a process may take for one step")]
+Pages = Annotated[bool, typer.Option("--pages", help="write the pages about the run into its folder: report.html, replay.html")]
+
+
 def _show_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
@@ -63,26 +69,93 @@ def run(
     sets: Sets = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; runs/NAME when absent")] = None,
     hosts: Annotated[str, typer.Option(help="put every model 'inline' or in a 'process', whatever the scenario says")] = "",
-    strict: Annotated[bool, typer.Option("--strict", help="a run that ends degraded exits with 3")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar")] = False,
-    watchdog: Annotated[
-        float, typer.Option(min=1.0, max=86400.0, help="seconds of wall time a model in a process may take for one step")
-    ] = 120.0,
-    pages: Annotated[bool, typer.Option("--pages", help="write the pages about the run into its folder: report.html, replay.html")] = False,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    watchdog: Watchdog = 120.0,
+    every: Annotated[
+        str, typer.Option("--checkpoint-every", metavar="TIME", help="keep the state this often ('10 min'), so that the run can be resumed")
+    ] = "",
+    check: Annotated[
+        bool, typer.Option("--check", help="hold mass, energy, people and vehicles to their accounts at every exchange; slower")
+    ] = False,
+    pages: Pages = False,
 ) -> None:
     """Run a scenario: a progress bar, then a table of what happened and the run folder's path."""
     if hosts not in ("", "inline", "process"):
         raise InputError(f"--hosts {hosts}: inline or process")
-    from twin import load, report
+    from twin import load
     from twin.simulation import Simulation
 
     scenario = load(file, sets or [])
+    every_s = _seconds("--checkpoint-every", every)
+
+    def make(watch: Any) -> Simulation:
+        return Simulation(scenario, out, watch=watch, hosts=hosts, watchdog_s=watchdog, checkpoint_every_s=every_s, check=check)
+
+    _rehearse(make, quiet=quiet, pages=pages, strict=strict)
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="a run folder that did not reach its end")],
+    strict: Strict = False,
+    quiet: Quiet = False,
+    watchdog: Watchdog = 120.0,
+    pages: Pages = False,
+) -> None:
+    """Go on with a run that was cut short, from its last checkpoint to the identical result."""
+    from twin.simulation import Simulation
+
+    def make(watch: Any) -> Simulation:
+        return Simulation.resume(folder, watch=watch, watchdog_s=watchdog)
+
+    _rehearse(make, quiet=quiet, pages=pages, strict=strict)
+
+
+@app.command()
+def branch(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, best of a run made with --checkpoint-every")],
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="the moment from which the future is another: '21:43' or '+12 min'")],
+    file: Annotated[
+        Path | None, typer.Option("--scenario", metavar="FILE", help="a variant that differs only later; the run's own when absent")
+    ] = None,
+    sets: Sets = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; runs/NAME when absent")] = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    watchdog: Watchdog = 120.0,
+    pages: Pages = False,
+) -> None:
+    """Make another future of a run: the same past, which is not run again, and a variant of its scenario from a moment on."""
+    from twin.simulation import Simulation
+
+    def make(watch: Any) -> Simulation:
+        return Simulation.branch(folder, at, file, out, sets=sets or [], watch=watch, watchdog_s=watchdog)
+
+    _rehearse(make, quiet=quiet, pages=pages, strict=strict)
+
+
+def _seconds(option: str, text: str) -> int:
+    from datetime import datetime
+
+    from twin.units import clock_s
+
+    try:
+        return clock_s(f"+{text}", datetime(2000, 1, 1)) if text else 0
+    except ValueError as error:
+        raise InputError(f"{option} {text}: {error}") from None
+
+
+def _rehearse(make: Callable[[Any], Simulation], *, quiet: bool, pages: bool, strict: bool) -> None:
+    """Run a simulation to its end under a progress bar, and tell what happened."""
+    from twin import report
+    from twin.rehearse import to_the_end
+
     simulation = None
     try:
         with _bar(quiet) as watch:
-            simulation = Simulation(scenario, out, watch=watch, hosts=hosts, watchdog_s=watchdog)
-            with simulation:
-                simulation.until(scenario.duration)
+            simulation = make(watch)
+            simulation = to_the_end(simulation)
     except KeyboardInterrupt:
         kept = simulation is not None and simulation.recorder is not None and simulation.recorder.committed_s >= 0
         what = f"what was recorded is kept and opens: {simulation.folder}" if simulation and kept else "nothing was recorded yet"
@@ -207,6 +280,22 @@ def hash_(folder: Annotated[Path, typer.Argument(metavar="RUN", help="a run fold
     from twin.storage import digest
 
     typer.echo(digest(folder))
+
+
+@app.command()
+def sweep(
+    what: Annotated[Path, typer.Argument(metavar="FILE_OR_FOLDER", help="a sweep file, or the folder of a sweep that was begun")],
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="runs at a time on this machine")] = 1,
+    dask: Annotated[str, typer.Option(metavar="ADDRESS", help="run on an existing Dask cluster, for example tcp://host:8786")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the folder's sweep, also with what was set aside")] = False,
+    table: Annotated[Path | None, typer.Option(metavar="CSV", help="only write the KPIs of every run as a table")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="the sweep's folder; runs/sweeps/NAME when absent")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="say how it stands as JSON lines")] = False,
+) -> None:
+    """Run many variants of a scenario, each in a process of its own; finished ones are never run again."""
+    from twin import sweeping
+
+    sweeping.show(what, workers=workers, dask=dask, resume=resume, table=table, out=out, as_json=as_json)
 
 
 @city_app.command("build")

@@ -167,7 +167,7 @@ def test_every_python_block_parses_and_names_what_exists() -> None:
                 check_call(str(block), node)
         for model, port in re.findall(r'(?:fields|sim)\["(\w+)"\]\.(\w+)', block.text):
             assert isinstance(planned(FIRST_LOOK).models[model].ports[port], Out), f"{block}: {model} has no output {port}"
-        for name in re.findall(r"twin\.([a-zA-Z_]+)\(", block.text):
+        for name in re.findall(r"(?<!\.)\btwin\.([a-zA-Z_]+)\(", block.text):
             assert name in twin.__all__, f"{block}: twin has no {name}"
 
 
