@@ -158,7 +158,9 @@ def _rehearse(make: Callable[[Any], Simulation], *, quiet: bool, pages: bool, st
             simulation = to_the_end(simulation)
     except KeyboardInterrupt:
         kept = simulation is not None and simulation.recorder is not None and simulation.recorder.committed_s >= 0
-        what = f"what was recorded is kept and opens: {simulation.folder}" if simulation and kept else "nothing was recorded yet"
+        what = "nothing was recorded yet"
+        if simulation and kept:
+            what = f"what was recorded is kept; `twin resume {simulation.folder}` goes on"
         print(f"interrupted; {what}", file=sys.stderr)
         raise typer.Exit(130) from None
     result = simulation.result()

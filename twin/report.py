@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from twin import checkpoint
 from twin.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def show(run: Run, *, timing: bool = False) -> None:
     if error:
         console.print(f"[red]{error}[/]", soft_wrap=True)
     console.print(_last_line(run), soft_wrap=True)
+    if said := _where_it_goes_on(run):
+        console.print(said, soft_wrap=True)
 
 
 def _last_line(run: Run) -> str:
@@ -49,6 +52,15 @@ def _last_line(run: Run) -> str:
     speed = f", {run.manifest['simulated_s'] / wall:.1f}x real time" if wall and run.manifest.get("simulated_s") else ""
     status = {"done": "[green]done[/]", "degraded": "[yellow]degraded[/]"}.get(run.status, f"[red]{run.status}[/]")
     return f"{status}{speed}: {run.path}"
+
+
+def _where_it_goes_on(run: Run) -> str:
+    """Say how a run that did not reach its end is taken up, and from which moment."""
+    if run.status in checkpoint.FINISHED:
+        return ""
+    kept = [t_s for t_s in checkpoint.moments_s(run.path) if t_s <= run.committed_s]
+    where = f"its checkpoint of {run.clock(kept[-1])}" if kept else "its start: it kept no checkpoint"
+    return f"`twin resume {run.path}` goes on from {where}"
 
 
 def _happened(run: Run, console: Console) -> None:

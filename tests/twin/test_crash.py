@@ -140,7 +140,7 @@ def test_ctrl_c_keeps_what_was_recorded_and_exits_130(evening: Path, tmp_path: P
         time.sleep(0.5)
         os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to the whole group
         said, wrong = child.communicate(timeout=30)
-        assert (child.returncode, said, wrong) == (130, "", f"interrupted; what was recorded is kept and opens: {out}\n")
+        assert (child.returncode, said, wrong) == (130, "", f"interrupted; what was recorded is kept; `twin resume {out}` goes on\n")
         assert psutil.wait_procs(hosts, timeout=5)[1] == []
     run = check_that_it_opens(out)
     assert run.status == "interrupted"
