@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
+import logging
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twin import plaindata
-from twin.errors import InputError, Problem
+from twin.errors import InputError, Problem, StorageError
 from twin.storage import plain, storing, write_atomic
 
 if TYPE_CHECKING:
@@ -23,18 +25,40 @@ FOLDER = "checkpoints"
 _NAME = re.compile(r"(\d+)\.state")
 FINISHED = ("done", "degraded")
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Past:
-    """What a simulation goes on from: a run, the second it is taken up at, and the state it was in then.
+    """What a simulation goes on from: a run up to `until_s`, the second it is taken up at, and the state it was in then.
 
     `state` None: from second 0, before anything began. `own`: the run itself goes on, else another branches off.
+    `live`: what was done by hand after `t_s`, to be done again.
     """
 
     run: Run
-    t_s: int
-    state: Mapping[str, Any] | None
+    until_s: int
     own: bool
+    t_s: int = -1
+    state: Mapping[str, Any] | None = None
+    live: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+    def taken_up(self) -> Past:
+        """Return it with its last state at or before `until_s`; one that is damaged is named in a warning and passed over."""
+        live = self.handed_on()
+        for t_s in reversed(moments_s(self.run.path)):
+            if t_s <= self.until_s:
+                try:
+                    state = plaindata.read(path_of(self.run.path, t_s))
+                    return replace(self, t_s=t_s, state=state, live=live[int(state["live"]) :])
+                except (StorageError, KeyError, TypeError, ValueError) as error:
+                    said = error if isinstance(error, StorageError) else f"{path_of(self.run.path, t_s)}: is damaged: {error}"
+                    log.warning("%s; going on from an earlier moment", said)
+        return replace(self, live=live)
+
+    def handed_on(self) -> list[Mapping[str, Any]]:
+        """Return what was done by hand in the run and is part of this past."""
+        return [one for one in self.run.manifest.get("live", ()) if self.own or one["at_s"] < self.until_s]
 
 
 def keep(folder: Path, t_s: int, state: Mapping[str, Any]) -> None:
@@ -42,7 +66,12 @@ def keep(folder: Path, t_s: int, state: Mapping[str, Any]) -> None:
     inside = folder / FOLDER
     with storing(inside):
         inside.mkdir(exist_ok=True)
-    plaindata.write(inside / f"{t_s:08d}.state", state)
+    plaindata.write(path_of(folder, t_s), state)
+
+
+def path_of(folder: Path, t_s: int) -> Path:
+    """Return where the state at `t_s` is kept."""
+    return folder / FOLDER / f"{t_s:08d}.state"
 
 
 def moments_s(folder: Path) -> list[int]:
@@ -51,18 +80,27 @@ def moments_s(folder: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def past(run: Run, until_s: int, *, own: bool) -> Past:
-    """Return the last state of a run at or before `until_s`; second 0 where none was kept."""
-    before = [t_s for t_s in moments_s(run.path) if t_s <= until_s]
-    if not before:
-        return Past(run, -1, None, own)
-    return Past(run, before[-1], plaindata.read(run.path / FOLDER / f"{before[-1]:08d}.state"), own)
+def forget_after(folder: Path, t_s: int) -> None:
+    """Remove the states after `t_s`: the run goes on from there."""
+    for later in moments_s(folder):
+        if later > t_s:
+            with storing(folder):
+                path_of(folder, later).unlink()
+
+
+def text_digest(text: bytes) -> str:
+    """Return the SHA-256 of a scenario's text."""
+    return hashlib.sha256(text).hexdigest()
 
 
 def scenario_of(run: Run, sets: Sequence[str] = ()) -> Scenario:
-    """Read the scenario that a run was made from, its city where it was then; InputError when that is gone."""
+    """Read the scenario that a run was made from, its city where it was then; InputError when that is gone or it was changed."""
     from twin import scenario
 
+    with storing(run.path / "scenario.yaml", "cannot be read"):
+        found = text_digest((run.path / "scenario.yaml").read_bytes())
+    if run.manifest.get("scenario", found) != found:
+        raise InputError(f"{run.path / 'scenario.yaml'}: was changed since the run was made; put it back to go on")
     read = scenario.read(run.path / "scenario.yaml", sets, beside=Path(str(run.manifest.get("file", ""))))
     if not read.city_folder.is_dir():
         raise InputError(f"{run.path}: its city was {read.city_folder}, which is not there; put it back to go on")
@@ -121,18 +159,16 @@ def _earlier(section: str, before: Mapping[str, Any], after: Mapping[str, Any], 
     return said
 
 
-RECORDED_ALIKE = ("format", "committed_s", "start", "timezone", "duration_s", "record_every_s", "tracks_every_s", "float32", "models")
+RECORDED_ALIKE = ("format", "start", "timezone", "duration_s", "record_every_s", "tracks_every_s", "float32", "models")
 """What a manifest says of how a run is recorded."""
 
 
-def share(run: Run, folder: Path, scenario_text: str, manifest: Mapping[str, Any]) -> None:
-    """Make a new run folder with the data of another, which is not copied: its files bear a second name.
+def share(past: Past, folder: Path, scenario_text: str, manifest: Mapping[str, Any]) -> None:
+    """Make a new run folder with the past of another run, which is not copied: its files bear a second name.
 
     Neither run ever writes into a file of these: they are replaced whole.
     """
-    parent = run.path
-    with storing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    run, parent = past.run, past.run.path
     for part in ("static", "fields.zarr", "tracks", "events"):
         for path in sorted((parent / part).rglob("*")):
             if path.suffix in (".tmp", ".partial"):
@@ -144,9 +180,13 @@ def share(run: Run, folder: Path, scenario_text: str, manifest: Mapping[str, Any
                 else:
                     to.parent.mkdir(parents=True, exist_ok=True)
                     _link(path, to)
+    if past.state is not None:
+        with storing(folder):
+            (folder / FOLDER).mkdir(exist_ok=True)
+            _link(path_of(parent, past.t_s), path_of(folder, past.t_s))
     write_atomic(folder / "scenario.yaml", scenario_text.encode())
-    kept = {key: run.manifest[key] for key in RECORDED_ALIKE}
-    text = json.dumps(plain({**manifest, **kept, "status": "running"}), ensure_ascii=False, allow_nan=False, indent=1)
+    kept = {key: run.manifest[key] for key in RECORDED_ALIKE} | {"status": "running", "committed_s": past.t_s, "live": past.handed_on()}
+    text = json.dumps(plain({**manifest, **kept}), ensure_ascii=False, allow_nan=False, indent=1)
     write_atomic(folder / "manifest.json", text.encode())
 
 

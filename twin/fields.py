@@ -125,6 +125,14 @@ class Fields:
                 first = number * self.chunk
                 block[:samples] = self.arrays[key][first : first + samples]
 
+    def cut(self, first: int) -> None:
+        """Remove every chunk from number `first` on."""
+        with storing(self.path):
+            for key in self.kept:
+                for file in self.path.joinpath(*key).glob("c.*.0"):
+                    if int(file.name.split(".")[1]) >= first:
+                        file.unlink()
+
     def put(self, index: int, arrays: Arrays) -> None:
         """Copy one sample, the `index`-th of the run, into the chunk; ValueError when a recorded port is missing."""
         row = index - self.number * self.chunk

@@ -94,6 +94,17 @@ class Events:
             self.rows = found.to_pylist()
             self.write(number)
 
+    def keep(self, number: int, rows: int) -> None:
+        """Keep only the first `rows` of the rows held in part `number`; StorageError when there are fewer."""
+        if len(self.rows) < rows:
+            raise StorageError(f"{part_path(self.folder, number)}: holds {len(self.rows)} rows where {rows} were written")
+        if len(self.rows) > rows:
+            self.rows = self.rows[:rows]
+            self.write(number)
+            if not rows:
+                with storing(self.folder):
+                    part_path(self.folder, number).unlink()
+
 
 def event_schema() -> pa.Schema:
     """Return the columns of the journal."""

@@ -71,6 +71,7 @@ class Recorder:
             "format": FORMAT,
             "status": "running",
             "committed_s": -1,
+            "live": [],
             "start": start.isoformat(),
             "timezone": str(start.tzinfo),
             "duration_s": int(duration_s),
@@ -106,10 +107,11 @@ class Recorder:
         self.closed = False
 
     @classmethod
-    def resume(cls, folder: Path, *, models: Mapping[str, ModelSheet], at_s: int) -> Recorder:
-        """Continue a run from a checkpoint taken at `at_s`: what was recorded later is cut off.
+    def resume(cls, folder: Path, *, models: Mapping[str, ModelSheet], at_s: int, rows: int | None = None) -> Recorder:
+        """Continue a run from a checkpoint taken at `at_s` (-1: before anything): what was recorded later is cut off.
 
-        `models` are the sheets of the run. StorageError: no run, or not recorded as far as `at_s`.
+        `models` are the sheets of the run; `rows` is what `Recorder.rows` said then: what was done by hand later in that
+        second is cut off too. StorageError: no run, or not recorded as far as `at_s`.
         """
         self = cls.__new__(cls)
         with storing(Path(folder) / "manifest.json", "is no run"):
@@ -121,13 +123,26 @@ class Recorder:
         for name in ("timing", "kpis", "ledger", "error"):
             self.manifest.pop(name, None)
         self._write_manifest()
+        remove_unfinished(self.folder)
         self.taken = int(np.searchsorted(self.times_s, at_s, side="right"))
         number = max(0, self.taken - 1) // self.fields.chunk
         self.fields.open()
         self.fields.turn_to(number, self.taken - number * self.fields.chunk)
+        self.fields.cut(number + 1 if self.taken else 0)
         for part in self.parts:
             part.cut(number, at_s)
+        if rows is not None:
+            self.journal.keep(number, rows)
         return self
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the journal the part that is being filled holds."""
+        return len(self.journal.rows)
+
+    def live(self, done: Mapping[str, Any]) -> None:
+        """Note in the manifest what was done by hand: `at_s`, `do`, `arguments`; on disk with the next commit."""
+        self.manifest["live"] = [*self.manifest.get("live", ()), dict(done)]
 
     @staticmethod
     def estimate_bytes(
@@ -206,20 +221,22 @@ class Recorder:
         """
         if status not in STATUSES:
             raise ValueError(f"status {status!r}: {', '.join(STATUSES)}")
-        self.manifest |= {"status": status, "timing": timing or {}, "ledger": list(ledger), "error": error, "kpis": []}
         self.closed = True
+        said = {"timing": timing or {}, "ledger": list(ledger), "kpis": []}
         try:
             self._flush()
+            if kpis:
+                from twin.kpi import compute
+                from twin.results import open_run
+
+                said["kpis"] = compute(open_run(self.folder), kpis)
         except StorageError as refused:
-            self.manifest |= {"status": "failed", "error": error or str(refused)}
+            self.manifest |= {"status": "failed", "error": error or str(refused)} | said
             self._write_manifest()
             raise
-        if kpis:
-            from twin.kpi import compute
-            from twin.results import open_run
-
-            self.manifest["kpis"] = compute(open_run(self.folder), kpis)
-            self._write_manifest()
+        # one file says that the run is over and all that came of it: whoever sees `status` sees the rest
+        self.manifest |= {"status": status, "error": error} | said
+        self._write_manifest()
 
     def _reach(self, t_s: int) -> None:
         """Close the chunk when it is full and time has gone on."""
@@ -243,6 +260,14 @@ class Recorder:
     def _write_manifest(self) -> None:
         text = json.dumps(plain(self.manifest), ensure_ascii=False, allow_nan=False, indent=1)
         write_atomic(self.folder / "manifest.json", text.encode())
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a kill left half-written beside the files of a run."""
+    with storing(folder):
+        for path in folder.rglob("*"):
+            if path.suffix in (".tmp", ".partial"):
+                path.unlink()
 
 
 def refuse_if_it_cannot_fit(folder: Path, needed: int) -> None:

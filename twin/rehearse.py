@@ -26,13 +26,15 @@ def to_the_end(simulation: Simulation, *, restarts: int = RESTARTS) -> Simulatio
     Where checkpoints are kept, a run whose engine died or hung goes on from the last one, up to `restarts` times, to the
     identical result; the manifest says when and why. EngineLost: too often, or there is no checkpoint to go on from.
     """
+    again = 0
     while True:
         try:
             with simulation:
                 simulation.until(simulation.scenario.duration)
             return simulation
         except EngineLost as error:
-            if len(simulation.restarts) >= restarts or not checkpoint.moments_s(simulation.folder):
+            again += 1
+            if again > restarts or not checkpoint.moments_s(simulation.folder):
                 raise
             log.warning("%s; going on from the last checkpoint", error)
             before, simulation = simulation, simulation.again()

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import math
-import platform
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twin import build, checkpoint, units
+from twin import build, checkpoint, claim, units
 from twin.checkpoint import Past
 from twin.driver import Heard
 from twin.errors import InputError, Problem, StorageError, TwinError
 from twin.ground import Ground, ground_of
-from twin.orchestrator import Orchestrator
+from twin.identity import identity
+from twin.interrupts import whole_instants
+from twin.orchestrator import Orchestrator, Timing
 from twin.scenario import Scenario
-from twin.storage import storing
+from twin.storage import plain, storing
 from twin.view import ModelView
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 COMMIT_AFTER_S = 20.0
 """Wall time after which the record is put on disk even if its chunk is not full: what a kill can cost."""
-
-KERNEL = ("citytwin", "simpy", "numpy", "zarr", "pyarrow")
 
 
 @dataclass(frozen=True)
@@ -50,19 +47,14 @@ class Progress:
 Watch = Callable[[Progress], None]
 
 
-def free_folder(scenario: Scenario, out: str | Path | None) -> Path:
-    """Return the folder a run will be written to; InputError if it holds something already."""
-    if out is not None:
-        folder = Path(out)
-        with storing(folder, "cannot hold a run"):
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise InputError(f"{folder}: exists already; choose another --out, or remove it first")
-        return folder
-    number, folder = 1, Path("runs") / scenario.name
-    while folder.exists():
-        number += 1
-        folder = Path("runs") / f"{scenario.name}-{number}"
-    return folder
+@dataclass(frozen=True)
+class Spent:
+    """What earlier sittings took, in wall time, to compute what a run goes on from; `simulated_s` is how much that was."""
+
+    wall_s: float = 0.0
+    recording_s: float = 0.0
+    checkpoint_s: float = 0.0
+    simulated_s: int = 0
 
 
 class Simulation:
@@ -88,7 +80,7 @@ class Simulation:
         from twin import load
 
         self.scenario = load(scenario) if isinstance(scenario, (str, Path)) else scenario
-        self.folder = past.run.path if past is not None and past.own else free_folder(self.scenario, out)
+        self.folder = past.run.path if past is not None and past.own else claim.free_folder(self.scenario, out)
         self._folder_was_there = self.folder.exists()
         self.scratch = self.folder / "scratch"
         self.plan = build.plan(self.scenario, self.scratch)
@@ -102,27 +94,37 @@ class Simulation:
         self._last_watch = self.recording_s = self.checkpoint_s = 0.0
         self._committed = self._started
         self._ran: Orchestrator | None = None
-        self._sampled_s, self._closed = -1, False
+        self._sampled_s, self._closed, self._began_s = -1, False, 0
         self.checkpoint_every_s, self._kept_s = checkpoint_every_s, 0
-        self._past = past
+        self._live: deque[Mapping[str, Any]] = deque()
+        self._lived = 0
+        self._spent = Spent()
+        self._held = contextlib.ExitStack()
         self.restarts = list(past.run.manifest.get("restarts", [])) if past is not None and past.own else []
         if past is not None:
             checkpoint.unlike(past.run, self.manifest())
+        self._past = past.taken_up() if past is not None else None
 
     @classmethod
     def resume(cls, folder: str | Path, **rest: Any) -> Simulation:
         """Take up a run that did not reach its end, at its last checkpoint, or at second 0 where none was kept.
 
-        InputError: the run is finished, or its city or the versions of its engines are others now.
+        What was done by hand after that moment is done again at its second, as far as it was recorded. Hosts and checks
+        are those of the run. InputError: the run is finished or never began, another process is writing it, or its
+        scenario, its city or the versions of its engines are others now.
         """
         from twin.results import open_run
 
+        if claim.never_began(Path(folder)):
+            raise InputError(f"{folder}: was ended before anything was recorded; run its scenario again into the same folder")
         run = open_run(folder)
         if run.status in checkpoint.FINISHED:
             raise InputError(f"{folder}: is {run.status}; there is nothing to go on with")
-        every_s = rest.pop("checkpoint_every_s", None) or int(run.manifest.get("checkpoint_every_s", 0))
-        past = checkpoint.past(run, run.committed_s, own=True)
-        return cls(checkpoint.scenario_of(run), past=past, checkpoint_every_s=every_s, **rest)
+        said = run.manifest
+        every_s = rest.pop("checkpoint_every_s", None) or int(said.get("checkpoint_every_s", 0))
+        kinds = set(said.get("hosts", {}).values())
+        rest = {"hosts": kinds.pop() if len(kinds) == 1 else "", "check": bool(said.get("check"))} | rest
+        return cls(checkpoint.scenario_of(run), past=Past(run, run.committed_s, own=True), checkpoint_every_s=every_s, **rest)
 
     @classmethod
     def branch(
@@ -151,7 +153,7 @@ class Simulation:
             scenario = load(scenario, sets)
         variant = scenario or checkpoint.scenario_of(run, sets)
         checkpoint.unlike_before(run, variant, at_s)
-        return cls(variant, out, past=checkpoint.past(run, at_s, own=False), **rest)
+        return cls(variant, out, past=Past(run, at_s, own=False), **rest)
 
     def again(self) -> Simulation:
         """Return the simulation that goes on with this one from its last checkpoint, in the same way."""
@@ -159,6 +161,7 @@ class Simulation:
         return Simulation.resume(self.folder, **options)
 
     def __enter__(self) -> Simulation:
+        self._held.enter_context(claim.alone(self.folder))
         try:
             self._open()
         except BaseException as error:
@@ -178,8 +181,16 @@ class Simulation:
         plan, scenario = self.plan, self.scenario
         self._say("checking the disk")
         if self._record:
-            self.recorder = self._recorder() if self._past is None else self._recorder_again(self._past)
+            from twin import recording
+
+            past, manifest = self._past, self.manifest()
+            self.recorder = (
+                recording.begin(self.folder, plan, self.ground, manifest)
+                if past is None
+                else recording.go_on(past, self.folder, plan, manifest)
+            )
         with storing(self.scratch):
+            shutil.rmtree(self.scratch, ignore_errors=True)
             self.scratch.mkdir(parents=True, exist_ok=True)
         self._say("starting engines")
         wiring = build.join(plan, watchdog_s=self._watchdog_s, hosts=self._hosts)
@@ -193,43 +204,35 @@ class Simulation:
             check=self._check,
             keep=self._keep if self.checkpoint_every_s and self._record else None,
         )
-        state = None
         if self._past is not None and self._past.state is not None:
             self._say("taking up")
-            state = self._past.state
-            self.status, self._sampled_s, self._kept_s = state["status"], state["sampled_s"], self._past.t_s
-        self.orchestrator.open(state["world"] if state is not None else None)
-        self._started = time.perf_counter()
+            self._take_up(self._past, self._past.state)
+        else:
+            self.orchestrator.open()
+        self._live = deque(self._past.live if self._past is not None else ())
+        self._started, self._began_s = time.perf_counter(), self.now_s
+        self._do_again()
         self._say("running")
+
+    def _take_up(self, past: Past, state: Mapping[str, Any]) -> None:
+        """Bring the engines to a kept state; what was sampled at its second is sampled again, since then more may have been done."""
+        try:
+            self.status, self._sampled_s, self._kept_s, self._lived = state["status"], state["sampled_s"], past.t_s, state["live"]
+            self.orchestrator.open(state["world"])
+            if past.own:
+                self._spent = Spent(**state["spent"])
+                for node in self.orchestrator.nodes:
+                    node.timing = Timing(**state["timing"][node.name])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            file = checkpoint.path_of(past.run.path, past.t_s)
+            what = f"{file}: does not fit this run ({type(error).__name__} {error}); remove it to go on from an earlier moment"
+            raise StorageError(what) from error
+        if self.recorder is not None:
+            self.recorder.sample(past.t_s, {node.name: node.arrays for node in self.orchestrator.nodes})
 
     @property
     def _tracks_every_s(self) -> int:
         return self.scenario.tracks_every or self.scenario.record_every
-
-    def _recorder(self) -> Any:
-        from twin.recorder import Recorder
-
-        with storing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        return Recorder(
-            self.folder,
-            manifest=self.manifest(),
-            scenario_text=self.scenario.text(),
-            models=self.plan.sheets(),
-            start=self.plan.start,
-            duration_s=self.scenario.duration,
-            record_every_s=self.scenario.record_every,
-            tracks_every_s=self._tracks_every_s,
-            ground=self.ground,
-        )
-
-    def _recorder_again(self, past: Past) -> Any:
-        from twin.recorder import Recorder
-
-        if not past.own:
-            branched = {"run": str(past.run.path.absolute()), "digest": past.run.digest, "at_s": max(0, past.t_s)}
-            checkpoint.share(past.run, self.folder, self.scenario.text(), self.manifest() | {"branched": branched})
-        return Recorder.resume(self.folder, models=self.plan.sheets(), at_s=past.t_s)
 
     def _keep(self, t_s: int) -> None:
         """Keep a checkpoint at a sample that is due for one: first the record is put on disk, then the state."""
@@ -237,28 +240,32 @@ class Simulation:
             return
         started = time.perf_counter()
         self.recorder.commit(t_s)
-        state = {"status": self.status, "sampled_s": self._sampled_s, "world": self.orchestrator.save()}
+        state = {
+            "status": self.status,
+            "sampled_s": self._sampled_s,
+            "live": self._lived,
+            "rows": self.recorder.rows,
+            "spent": asdict(self._until_now()),
+            "timing": {node.name: asdict(node.timing) for node in self.orchestrator.nodes},
+            "world": self.orchestrator.save(),
+        }
         checkpoint.keep(self.folder, t_s, state)
         self._kept_s = t_s
         self.checkpoint_s += time.perf_counter() - started
 
+    def _until_now(self) -> Spent:
+        """Return what all sittings took so far to compute what is recorded."""
+        before, now_s = self._spent, self._ran.now_s if self._ran is not None else 0
+        return Spent(
+            before.wall_s + time.perf_counter() - self._started,
+            before.recording_s + self.recording_s,
+            before.checkpoint_s + self.checkpoint_s,
+            before.simulated_s + max(0, now_s - self._began_s),
+        )
+
     def manifest(self) -> dict[str, Any]:
         """Return what identifies this run: scenario, city, seed, versions, where its models live."""
-        plan = self.plan
-        engines = sorted({name for model in plan.models.values() for name in model.engines})
-        return {
-            "name": self.scenario.name,
-            "file": str(self.scenario.file.absolute()),
-            "checkpoint_every_s": self.checkpoint_every_s,
-            "title": self.scenario.title,
-            "city": {"name": plan.city.manifest.name, "provenance": plan.city.manifest.provenance, "digest": plan.city.digest()},
-            "timezone": plan.city.manifest.timezone,
-            "crs": plan.city.manifest.crs,
-            "seed": self.scenario.seed,
-            "objectives": [{"name": name, **one.model_dump()} for name, one in self.scenario.objectives.items()],
-            "versions": {name: _version(name) for name in (*KERNEL, *engines)} | {"python": platform.python_version()},
-            "hosts": {name: self._hosts or plan.stanzas[name].host or type(model).host for name, model in plan.models.items()},
-        }
+        return identity(self.plan, hosts=self._hosts, check=self._check, checkpoint_every_s=self.checkpoint_every_s)
 
     def until(self, moment: str | int) -> Simulation:
         """Run up to and including a moment: `'21:40'`, `'+5 min'`, or whole seconds after the start."""
@@ -266,33 +273,13 @@ class Simulation:
         if t_s < self.now_s:
             raise InputError(f"{moment} has passed; the clock stands at {self.clock}")
         step_s = max(1, min(60, self.scenario.duration // 100))
-        with self._whole_instants(self.orchestrator):
+        with whole_instants(self.orchestrator):
             while self.now_s < t_s and not self.orchestrator.pause:
-                self._guarded(self.orchestrator.until, min(t_s, self.now_s + step_s))
+                again_s = self._live[0]["at_s"] if self._live else t_s
+                self._guarded(self.orchestrator.until, min(t_s, self.now_s + step_s, max(again_s, self.now_s + 1)))
+                self._do_again()
                 self._say("running")
         return self
-
-    @contextlib.contextmanager
-    def _whole_instants(self, ran: Orchestrator) -> Iterator[None]:
-        """Hold an interrupt back until the instant is settled and recorded; a second one is not held."""
-        before = signal.getsignal(signal.SIGINT)
-        if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
-            yield
-            return
-
-        def hold(number: int, frame: FrameType | None) -> None:
-            if ran.pause:
-                signal.default_int_handler(number, frame)
-            ran.pause = True
-
-        signal.signal(signal.SIGINT, hold)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-            held, ran.pause = ran.pause, False
-        if held:
-            raise KeyboardInterrupt
 
     def _moment_s(self, moment: str | int) -> int:
         try:
@@ -304,13 +291,36 @@ class Simulation:
         return t_s
 
     def do(self, action: str, /, **arguments: Any) -> None:
-        """Apply an action now: `sim.do("grid.open", line="L4")`. InputError says what is wrong with it."""
+        """Apply an action now: `sim.do("grid.open", line="L4")`. InputError says what is wrong with it.
+
+        It is part of the run: the manifest's `live` holds it, and a resume or a branch does it again at its second. Where
+        checkpoints are kept it is on disk when this returns; otherwise with the next commit.
+        """
+        if self._live:
+            first = self._live[0]
+            raise InputError(
+                f"{action}: what was done by hand before is done again first, {first['do']} at {first['at_s']} s; wait until then"
+            )
+        self._do(action, arguments, again=False)
+
+    def _do_again(self) -> None:
+        """Do what was done by hand at this second when the run was here before."""
+        while self._live and self._live[0]["at_s"] <= self.now_s:
+            one = self._live.popleft()
+            self._do(one["do"], one["arguments"], again=True)
+
+    def _do(self, action: str, arguments: Mapping[str, Any], *, again: bool) -> None:
         context = self.plan.context
         context.problems.clear()
         model, verb, taken = context.action(action, arguments, ())
         if context.problems:
             raise InputError([Problem(problem.what.removeprefix(": ")) for problem in context.problems])
         self._guarded(self.orchestrator.do, model, verb, taken)
+        self._lived += 1
+        if self.recorder is not None and not again:
+            self.recorder.live({"at_s": self.now_s, "do": f"{model}.{verb}", "arguments": plain(taken)})
+            if self.checkpoint_every_s:
+                self.recorder.commit(self.now_s)
 
     @property
     def orchestrator(self) -> Orchestrator:
@@ -402,7 +412,7 @@ class Simulation:
         now_s = ran.now_s if ran else 0
         if doing != "running" or now - self._last_watch > 0.1 or now_s >= self.scenario.duration:
             self._last_watch = now
-            self.watch(Progress(now_s, self.scenario.duration, now_s / max(now - self._started, 1e-9), doing))
+            self.watch(Progress(now_s, self.scenario.duration, (now_s - self._began_s) / max(now - self._started, 1e-9), doing))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         ran = self._ran
@@ -412,7 +422,7 @@ class Simulation:
         elif ran is not None and error is None and ran.now_s < self.scenario.duration:
             self.status = "interrupted"
         try:
-            with self._whole_instants(ran) if ran is not None else contextlib.nullcontext():
+            with whole_instants(ran) if ran is not None else contextlib.nullcontext():
                 self._finish(ran, error)
         except TwinError:
             if error is None:
@@ -420,6 +430,7 @@ class Simulation:
         finally:
             self._closed = True
             shutil.rmtree(self.scratch, ignore_errors=True)
+            self._held.close()
 
     def _finish(self, ran: Orchestrator | None, error: BaseException | None) -> None:
         ledger: list[dict[str, Any]] = []
@@ -438,14 +449,8 @@ class Simulation:
         if self.recorder is not None:
             self._say("writing the record")
             timing = self.timing() if ran else {}
-            self.recorder.manifest |= {
-                "wall_s": time.perf_counter() - self._started,
-                "simulated_s": ran.now_s if ran else 0,
-                "recording_s": self.recording_s,
-                "restarts": self.restarts,
-                "checkpoint_s": self.checkpoint_s,
-                "settles": ran.settles if ran else 0,
-            }
+            more = {"restarts": self.restarts, "settles": ran.settles if ran else 0}
+            self.recorder.manifest |= asdict(self._until_now()) | more
             kpis = self.plan.kpis if ran is not None and ran.settles else ()
             self.recorder.finish(self.status, timing=timing, kpis=kpis, ledger=ledger, error=self.error)
         if broken:
@@ -458,13 +463,6 @@ class Simulation:
         if self.recorder is None:
             raise StorageError("this simulation recorded nothing")
         return open_run(self.folder)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"
 
 
 __all__ = ["Progress", "Simulation"]

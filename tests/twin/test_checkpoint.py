@@ -147,8 +147,8 @@ def test_what_changed_since_is_named(evening, tmp_path):
             Simulation.resume(out)
         assert digest(out) == kept
     (out / "manifest.json").write_text(json.dumps(manifest))
-    (out / "checkpoints" / "00000060.state").write_bytes(b"PK\x03\x04 torn")
-    with pytest.raises(StorageError, match=r"00000060\.state: is damaged"):
+    (out / "scenario.yaml").write_text((out / "scenario.yaml").read_text().replace("seed: 1", "seed: 2"))
+    with pytest.raises(InputError, match=r"scenario\.yaml: was changed since the run was made; put it back to go on"):
         Simulation.resume(out)
 
 
