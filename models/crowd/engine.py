@@ -100,9 +100,9 @@ class Movement:
         }
         for g, others in self.others.items():
             self.gate_field[g] = self.fields.add(self._pocket(g, sign=1.0), absorbs=False, closed=others)
-        ways = [self.fields.add(self._pocket(g, sign=-1.0), absorbs=False, closed=venue) for g in self.entry.tolist()]
+        ways = self.fields.add_all([self._pocket(g, sign=-1.0) for g in self.entry.tolist()], absorbs=False, closed=venue)
         rings = [row.ring for row in (*network.carparks, *network.exits)]
-        ways += [self.fields.add(shapely.Polygon(ring), closed=venue) for ring in rings]
+        ways += self.fields.add_all([shapely.Polygon(ring) for ring in rings], closed=venue)
         self.way_field = np.array(ways, np.int32)
         centres = np.array([np.mean(ring, axis=0) for ring in rings]).reshape(-1, 2)
         self.target_area = np.concatenate([self.platform, self.ground.area_at(*centres.T)]).astype(np.int64)
@@ -110,9 +110,9 @@ class Movement:
         self.door_per_s = np.array([station.boarding_per_s for station in network.stations]) / np.maximum(self.doors, 1)
         self.door_field = np.full((self.station_count, max([*self.doors.tolist(), 1])), -1, np.int32)
         for s, station in enumerate(network.stations):
-            for d, ring in enumerate(station.doors):
-                shut = self.lines[self.entry[s] : self.entry[s] + 1]
-                self.door_field[s, d] = self.fields.add(shapely.Polygon(ring), absorbs=False, closed=shut)
+            shut = self.lines[self.entry[s] : self.entry[s] + 1]
+            doors = [shapely.Polygon(ring) for ring in station.doors]
+            self.door_field[s, : len(doors)] = self.fields.add_all(doors, absorbs=False, closed=shut)
         self.venue = np.flatnonzero(self.venue_gates)
         self._survey(None)
 

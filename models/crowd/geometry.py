@@ -197,18 +197,24 @@ def edges_of(shape: Any) -> Floats:
 def fill(edges: Floats, x0: float, y0: float, cell_m: float, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the cells whose centre lies inside the closed `edges` (even-odd rule), as (rows, columns)."""
     rows, columns = shape
-    flips = np.zeros((rows, columns + 1), np.int32)
     low, high = np.minimum(edges[:, 1], edges[:, 3]), np.maximum(edges[:, 1], edges[:, 3])
     first = np.clip(np.ceil((low - y0) / cell_m - 0.5).astype(np.int64), 0, rows)
     last = np.clip(np.ceil((high - y0) / cell_m - 0.5).astype(np.int64), 0, rows)
     count = np.maximum(last - first, 0)
+    inside = np.zeros(shape, np.bool_)
+    if not count.any():
+        return inside
     edge = np.repeat(np.arange(len(edges)), count)
     row = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
     w = edges[edge]
     t = (y0 + (row + 0.5) * cell_m - w[:, 1]) / (w[:, 3] - w[:, 1])
     column = np.clip(np.ceil((w[:, 0] + t * (w[:, 2] - w[:, 0]) - x0) / cell_m - 0.5).astype(np.int64), 0, columns)
-    np.add.at(flips, (row, column), 1)
-    return (np.cumsum(flips, axis=1)[:, :-1] & 1).astype(bool)
+    r0, c0 = row.min(), column.min()  # left of the first crossing and right of the last one of a row all is outside
+    flips = np.zeros((row.max() - r0 + 1, column.max() - c0 + 1), np.int32)
+    np.add.at(flips, (row - r0, column - c0), 1)
+    odd = np.cumsum(flips, axis=1)[:, :-1] & 1
+    inside[r0 : r0 + odd.shape[0], c0 : c0 + odd.shape[1]] = odd
+    return inside
 
 
 class Ground:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,39 +22,51 @@ WALL_COST = 2.0
 HERE = -128
 """What `Fields.way` holds in the cells of a target: no direction, but the mark of having arrived."""
 
-_CHUNK = 4
+_AT_A_TIME = 4
+"""So many fields are computed side by side at most, where there are free cores; none depends on another."""
+
+
+class _Heap(NamedTuple):
+    """Cells by what is to go from them, the least first; their lengths lie beside them, where comparing finds them at once."""
+
+    cell: NDArray[np.int32]
+    far_m: NDArray[np.float32]
+    place: NDArray[np.int32]
+    """where in the heap each cell of the raster is: -1 not yet, -2 no more"""
 
 
 @compiled
-def _up(heap: NDArray[np.int32], place: NDArray[np.int32], far: NDArray[np.float32], k: int) -> None:
-    moving = heap[k]
+def _up(heap: _Heap, moving: int, far_m: np.float32, k: int) -> None:
     while k > 0:
         above = (k - 1) // 2
-        if far[heap[above]] <= far[moving]:
+        if heap.far_m[above] <= far_m:
             break
-        heap[k] = heap[above]
-        place[heap[k]] = k
+        _put(heap, heap.cell[above], heap.far_m[above], k)
         k = above
-    heap[k] = moving
-    place[moving] = k
+    _put(heap, moving, far_m, k)
 
 
 @compiled
-def _down(heap: NDArray[np.int32], place: NDArray[np.int32], far: NDArray[np.float32], size: int) -> None:
-    moving, k = heap[0], 0
+def _down(heap: _Heap, moving: int, far_m: np.float32, size: int) -> None:
+    k = 0
     while True:
         below = 2 * k + 1
         if below >= size:
             break
-        if below + 1 < size and far[heap[below + 1]] < far[heap[below]]:
+        if below + 1 < size and heap.far_m[below + 1] < heap.far_m[below]:
             below += 1
-        if far[moving] <= far[heap[below]]:
+        if far_m <= heap.far_m[below]:
             break
-        heap[k] = heap[below]
-        place[heap[k]] = k
+        _put(heap, heap.cell[below], heap.far_m[below], k)
         k = below
-    heap[k] = moving
-    place[moving] = k
+    _put(heap, moving, far_m, k)
+
+
+@compiled
+def _put(heap: _Heap, cell: int, far_m: np.float32, k: int) -> None:
+    heap.cell[k] = cell
+    heap.far_m[k] = far_m
+    heap.place[cell] = k
 
 
 @compiled
@@ -71,36 +85,32 @@ def march(
     `HERE` at the target.
     """
     far[:] = np.inf
-    place = np.full(far.size, -1, np.int32)
-    heap = np.empty(far.size, np.int32)
+    heap = _Heap(np.empty(far.size, np.int32), np.empty(far.size, np.float32), np.full(far.size, -1, np.int32))
     size = 0
     for k in range(sources.size):
         source = sources[k]
-        if place[source] < 0:
+        if heap.place[source] < 0:
             far[source] = from_m[k]
-            heap[size] = source
-            place[source] = size
-            _up(heap, place, far, size)
             size += 1
+            _up(heap, source, far[source], size - 1)
     while size > 0:
-        here = heap[0]
+        here = heap.cell[0]
         size -= 1
-        place[here] = -2
+        heap.place[here] = -2
         if size > 0:
-            heap[0] = heap[size]
-            _down(heap, place, far, size)
+            _down(heap, heap.cell[size], heap.far_m[size], size)
         for side in range(4):
             there = link[here, side]
-            if there < 0 or place[there] == -2:
+            if there < 0 or heap.place[there] == -2:
                 continue
             value = _arrive(link[there], far, cost_m[there])
             if value < far[there]:
                 far[there] = value
-                if place[there] < 0:
-                    heap[size] = there
-                    place[there] = size
+                k = heap.place[there]
+                if k < 0:
+                    k = size
                     size += 1
-                _up(heap, place, far, place[there])
+                _up(heap, there, far[there], k)
     for here in range(far.size):
         _descend(link, far, here, way)
     for k in range(sources.size):
@@ -189,6 +199,7 @@ class Fields:
         self.far_m = np.empty((0, ground.cells), np.float32)
         self.way = np.empty((0, ground.cells, 2), np.int8)
         near = np.maximum(0.0, 1.0 - ground.clear_m / WALL_MARGIN_M)
+        self._passed: tuple[Any, tuple[NDArray[np.int32], NDArray[np.float32]]] | None = None
         self._cost_m = (ground.cell_m * (1.0 + WALL_COST * near)).astype(np.float32)
 
     def __len__(self) -> int:
@@ -200,6 +211,23 @@ class Fields:
         Who arrives is gone if the field `absorbs`, else stands there until sent elsewhere. A target smaller
         than a cell becomes the nearest walkable cell. See `rebuild` for the options.
         """
+        return self.add_all([target], absorbs=absorbs, closed=closed, area_cost=area_cost)[0]
+
+    def add_all(
+        self, targets: Sequence[Any], *, absorbs: bool = True, closed: Floats | None = None, area_cost: Floats | None = None
+    ) -> list[int]:
+        """Build a field to each of `targets` with the same options (see `add`) and return their numbers."""
+        first = len(self.targets)
+        self.targets += [self._cells_in(target) for target in targets]
+        self.absorbs = np.append(self.absorbs, np.full(len(targets), absorbs))
+        more = (len(targets), self.ground.cells)
+        self.far_m = np.concatenate([self.far_m, np.empty(more, np.float32)])
+        self.way = np.concatenate([self.way, np.zeros((*more, 2), np.int8)])
+        numbers = list(range(first, len(self.targets)))
+        self.rebuild(*numbers, closed=closed, area_cost=area_cost)
+        return numbers
+
+    def _cells_in(self, target: Any) -> NDArray[np.int64]:
         ground = self.ground
         covered = np.zeros(ground.shape, bool) if target.geom_type == "Point" else ground.covered(target)
         cells = ground.raster.cell[covered]
@@ -208,14 +236,7 @@ class Fields:
             x, y = self.centres_m()
             point = shapely.point_on_surface(target)
             cells = np.array([np.argmin((x - point.x) ** 2 + (y - point.y) ** 2)])
-        self.targets.append(cells)
-        self.absorbs = np.append(self.absorbs, absorbs)
-        if len(self.targets) > len(self.far_m):
-            more = len(self.far_m) + _CHUNK
-            self.far_m = np.concatenate([self.far_m, np.empty((more - len(self.far_m), ground.cells), np.float32)])
-            self.way = np.concatenate([self.way, np.zeros((more - len(self.way), ground.cells, 2), np.int8)])
-        self.rebuild(len(self.targets) - 1, closed=closed, area_cost=area_cost)
-        return len(self.targets) - 1
+        return cells
 
     def centres_m(self) -> tuple[Floats, Floats]:
         """Return x and y of the centre of every walkable cell (m)."""
@@ -225,8 +246,15 @@ class Fields:
     def rebuild(self, *fields: int, closed: Floats | None = None, area_cost: Floats | None = None) -> None:
         """Compute `fields` again with segments `closed` (n, 4) shut and each metre in area k costing `area_cost[k]` metres."""
         link, cost = self._passable(closed, area_cost)
-        for k in fields:
+
+        def build(k: int) -> None:
             march(link, cost, self.targets[k], np.zeros(len(self.targets[k]), np.float32), self.far_m[k], self.way[k])
+
+        if len(fields) < 2:
+            list(map(build, fields))
+            return
+        with ThreadPoolExecutor(min(_AT_A_TIME, len(os.sched_getaffinity(0)), len(fields))) as pool:
+            list(pool.map(build, fields))
 
     def surroundings(
         self, field: int, *, where: NDArray[np.bool_], closed: Floats | None = None, area_cost: Floats | None = None
@@ -252,6 +280,9 @@ class Fields:
         return Surroundings(field, cells, joined, cost[cells], local[sources].astype(np.int64), from_m, self.way[field, cells])
 
     def _passable(self, closed: Floats | None, area_cost: Floats | None) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        asked = tuple(None if one is None else np.asarray(one, np.float64).tobytes() for one in (closed, area_cost))
+        if self._passed is not None and self._passed[0] == asked:
+            return self._passed[1]
         link, cost = self.ground.raster.link, self._cost_m
         if closed is not None and len(closed):
             link = link.copy()
@@ -259,6 +290,7 @@ class Fields:
         if area_cost is not None:
             label = self.ground.raster.area[self.ground.rows, self.ground.columns]
             cost = np.where(label >= 0, cost * np.append(area_cost, 1.0)[label], cost).astype(np.float32)
+        self._passed = asked, (link, cost)
         return link, cost
 
     def distance_m(self, field: int | NDArray[np.int32], x_m: Floats, y_m: Floats) -> NDArray[np.float32]:

@@ -92,6 +92,10 @@ class Commands:
         except libsumo.TraCIException:
             return ()
 
+    def draw(self, start: str, type_id: str) -> None:
+        """Change SUMO as finding a way from `start` does: it makes a vehicle for that, which takes a number and random draws."""
+        self.find_route(start, start, type_id)
+
     def insert(self, vehicle: str, edges: Sequence[str], type_id: str) -> None:
         """Let a vehicle enter at the start of its first edge as soon as there is room."""
         libsumo.route.add(f"!{vehicle}", list(edges))

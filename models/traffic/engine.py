@@ -154,6 +154,12 @@ class Sumo:
         with self._watched(command):
             return getattr(self.commands, command)(*arguments)
 
+    def find_route(self, start: str, end: str, type_id: str) -> Sequence[str]:
+        """Return the fastest way; what is remembered is what that does to SUMO, which takes a replay a fifth of the time."""
+        self.log.append((self.at_s, "draw", (start, type_id)))
+        with self._watched("find_route"):
+            return self.commands.find_route(start, end, type_id)
+
     def replay(self, log: Iterable[Command], until_s: int) -> None:
         """Come from second 0 to `until_s` again by the same commands at the same seconds.
 

@@ -96,7 +96,7 @@ class Fleet:
             for exit in [leaver.exit, *(i for i in range(len(exits)) if i != leaver.exit and exits[i].weight > 0)]:
                 key = (start, exits[exit].edge, leaver.type_id)
                 if key not in found:
-                    found[key] = sumo.do("find_route", *key)
+                    found[key] = sumo.find_route(*key)
                 if found[key]:
                     sumo.do("insert", leaver.id, found[key], leaver.type_id)
                     self.entering[leaver.id] = leaver.people
