@@ -15,7 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -46,6 +46,7 @@ class Process:
         self.child: subprocess.Popen[bytes] | None = None
         # Linux ends a child with the thread that started it, so that thread must live as long as the host
         self.starter = ThreadPoolExecutor(1, thread_name_prefix="twin.host")
+        self.opening: Future[None] | None = None
         self.pending, self.tripped = 0, False
 
     @property
@@ -53,8 +54,8 @@ class Process:
         """Where everything goes that the child prints."""
         return self.model.setup.scratch / "host.log"
 
-    def start_open(self) -> None:
-        """Start the child and its engine; returns at once, `finish_open` waits."""
+    def start_open(self, snapshot: Snapshot | None = None) -> None:
+        """Start the child and its engine, and bring that to a snapshot; returns at once, `finish_open` waits."""
         mine, theirs = socket.socketpair()
         for limit in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             mine.setsockopt(socket.SOL_SOCKET, limit, struct.pack("ll", int(self.watchdog_s), int(self.watchdog_s % 1 * 1e6)))
@@ -71,11 +72,15 @@ class Process:
                 env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
             ).result()
         self.pipe = Connection(mine.detach())
-        self._send("open", self.type_name, self.model.setup)
+        self.pending += 1
+        # a snapshot may be large, and a child that is only starting takes nothing yet: this process has other engines to open
+        self.opening = self.starter.submit(self._say, "open", self.type_name, self.model.setup, snapshot)
 
     def finish_open(self) -> None:
-        """Wait until the engine has started."""
-        self._receive(self.watchdog_s * OPENING)
+        """Wait until the engine has started, and is where its snapshot was taken."""
+        if self.opening is not None:
+            self.opening.result()
+        self.model.now_s = self._receive(self.watchdog_s * OPENING)
 
     def start_advance(self, until_s: int, verbs: Sequence[Verb], records: Mapping[str, list[np.ndarray]]) -> None:
         """Send the child on its way to `until_s`; `finish` waits for it."""
@@ -111,11 +116,6 @@ class Process:
         """Return the model's whole state."""
         return self._ask("snapshot")  # type: ignore[no-any-return]
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Bring the freshly opened model to a snapshot."""
-        self._ask("restore", snapshot)
-        self.model.now_s = snapshot["now_s"]
-
     def close(self) -> None:
         """End the engine and the child, whatever state it is in; one that is still at work is not waited for."""
         try:
@@ -123,8 +123,8 @@ class Process:
                 self._ask("close")
         finally:
             self.kill()
-            self.child, self.tripped = None, True
             self.starter.shutdown()
+            self.child, self.tripped = None, True
             self._let_go()
 
     def _let_go(self) -> None:
@@ -150,6 +150,9 @@ class Process:
         if self.tripped:
             raise self.model.fail("its process was ended")
         self.pending += 1
+        self._say(verb, *arguments)
+
+    def _say(self, verb: str, *arguments: Any) -> None:
         with self._whole():
             self.pipe.send((verb, *arguments))
 
@@ -247,8 +250,8 @@ def serve(pipe: Connection, memory: mmap.mmap) -> None:
             return
         try:
             if verb == "open":
-                host = _hosted(arguments[0], arguments[1], memory)
-                value: Any = None
+                host = _hosted(arguments[0], arguments[1], arguments[2], memory)
+                value: Any = host.model.now_s
             else:
                 assert host is not None
                 value = _answer(host, verb, arguments)
@@ -262,11 +265,11 @@ def serve(pipe: Connection, memory: mmap.mmap) -> None:
             pipe.send(("error", (failure, traceback.format_exc())))
 
 
-def _hosted(type_name: str, setup: Setup, memory: mmap.mmap) -> Inline:
+def _hosted(type_name: str, setup: Setup, snapshot: Snapshot | None, memory: mmap.mmap) -> Inline:
     model = model_class(type_name)(setup)
     model.arrays = _lay(model.arrays, memory)
     host = Inline(model)
-    host.start_open()
+    host.start_open(snapshot)
     return host
 
 

@@ -51,9 +51,11 @@ class Inline:
         self.has_next = cls.next_s is not Model.next_s
         self._reply = Reply()
 
-    def start_open(self) -> None:
-        """Start the engine."""
+    def start_open(self, snapshot: Snapshot | None = None) -> None:
+        """Start the engine, and bring it to a snapshot."""
         self._guarded(self.model.open)
+        if snapshot is not None:
+            self._guarded(self.model.restore, snapshot)
 
     def finish_open(self) -> None:
         """Return when the engine has started: at once."""
@@ -127,10 +129,6 @@ class Inline:
     def snapshot(self) -> Snapshot:
         """Return the model's whole state."""
         return self.model.snapshot()
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Bring the freshly opened model to a snapshot."""
-        self.model.restore(snapshot)
 
     def close(self) -> None:
         """End the engine."""

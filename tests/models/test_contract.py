@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,11 +38,11 @@ def fresh(name, tmp_path):
     setup = model_class(name).demo(tmp_path)
     live: list[Inline] = []
 
-    def make() -> Inline:
+    def make(snapshot: Any = None) -> Inline:
         while live:
             live.pop().close()
         host = Inline(model_class(name)(setup))
-        host.start_open()
+        host.start_open(snapshot)
         live.append(host)
         return host
 
@@ -168,8 +169,7 @@ def test_a_restored_model_says_what_the_saved_one_said_and_goes_on_alike(fresh):
     run(host, end)
     expected = outputs(host.model)
     positions = host.positions()
-    again = fresh()
-    again.restore(saved)
+    again = fresh(saved)
     same(outputs(again.model), said)
     again.start_solve()
     same(outputs(again.model), said)

@@ -494,7 +494,7 @@ def test_a_stopped_engine_is_noticed_also_when_the_message_is_large(tmp_path):
         host.finish_open()
         os.kill(host.child.pid, signal.SIGSTOP)
         with pytest.raises(EngineFailure, match=r"did not (answer|take)"):
-            host.restore({"now_s": 0, "much": bytes(20_000_000)})
+            host.start_advance(1, [("warm", {"much": bytes(20_000_000)})], {})
     finally:
         host.close()
 
