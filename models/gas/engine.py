@@ -64,6 +64,8 @@ class Engine:
         self.holes: tuple[int, ...] = ()
         self.net = self._build()
         self.runs = 0
+        self.tried: list[str] = []
+        """The attempts of the last solution, in their order."""
 
     def flow(
         self, demand_kg_per_s: np.ndarray, switches: Switches, holes: tuple[int, ...] = (), leak_kg_per_s: np.ndarray | None = None
@@ -94,15 +96,25 @@ class Engine:
                 return None
         return self._read(mode)
 
+    def attempts(self) -> dict[str, dict[str, Any]]:
+        """Return the options of every attempt at a solution: Newton's method as the file asks, with patience, and damped.
+
+        pandapipes begins each anew from the nominal pressures; its `automatic` method shortens steps that make things worse.
+        """
+        options = dict(self.network.options)
+        most = int(options.get("max_iter_hyd", 10))
+        damped = {**options, "max_iter_hyd": 4 * most, "nonlinear_method": "automatic"}
+        return {"as it comes": options, "with patience": {**options, "max_iter_hyd": 4 * most}, "damped": damped}
+
     def _solve(self, mode: np.ndarray) -> bool:
-        """Run pandapipes once as it comes, and once more with patience; False where both find no solution."""
+        """Run pandapipes, one attempt after another; False where none finds a solution."""
         net = self.net
         net.press_control["in_service"] = mode != 2
         net.press_control["control_active"] = (mode == 0) & self._control
-        options = dict(self.network.options)
-        patient = {**options, "max_iter_hyd": 4 * int(options.get("max_iter_hyd", 10))}
-        for attempt in (options, patient):
+        self.tried = []
+        for name, attempt in self.attempts().items():
             self.runs += 1
+            self.tried.append(name)
             try:
                 with warnings.catch_warnings(), np.errstate(all="ignore"):
                     warnings.simplefilter("ignore")

@@ -52,6 +52,7 @@ class Gas(Surface):
         self._balance: tuple[tuple[np.ndarray, ...], Balance] | None = None
         self.totals = dict.fromkeys((*_TOTALS, "bled", "drawn"), 0.0)
         self.rates, self.since_s = dict.fromkeys(_TOTALS, 0.0), 0
+        self.good_s, self.is_old = -1, False  # when a steady state was found last, and whether the present one is from then
 
     @classmethod
     def read(cls, setup: Setup) -> Network:
@@ -120,9 +121,23 @@ class Gas(Surface):
         wanted = self._wanted()
         reached = supply.junction_supplied[self.network.sink_at]
         found = self._balanced(np.where(reached & ~self.turned_off, wanted, 0.0), supply)
+        if found is None:
+            self._keep()
+            return
+        self.good_s, self.is_old = self.now_s, False
         self._write(found, supply, wanted)
         self._count()
         self._tell(found, reached & ~found.flow.dry[self.network.sink_at])
+
+    def _keep(self) -> None:
+        """Leave every output as it was found last, and say so once."""
+        what = "no steady state, even with every user cut off: a hole is too wide or a source's pressure too low"
+        lowest = self.elements["junction"].ids[int(self.p_bar.argmin())]
+        if self.good_s < 0:
+            raise self.fail(what, lowest)
+        if not self.is_old:
+            self.degrade(lowest, f"{what}; that of t={self.good_s} s is kept")
+        self.is_old = True
 
     def _wanted(self) -> np.ndarray:
         """Return (sink,) kg/s that users would take."""
@@ -133,8 +148,8 @@ class Gas(Surface):
         """Return (pipe,) area of each hole times its discharge coefficient."""
         return self.hole_m2 * self.discharge
 
-    def _balanced(self, demand: np.ndarray, supply: Supply) -> Balance:
-        """Return the balance for these demands; the last one where nothing differs."""
+    def _balanced(self, demand: np.ndarray, supply: Supply) -> Balance | None:
+        """Return the balance for these demands; the last one where nothing differs; None where there is none."""
         from models.gas.balance import balance
         from models.gas.engine import Switches
 
@@ -148,7 +163,7 @@ class Gas(Surface):
             except (ArithmeticError, LookupError, ValueError, RuntimeError, np.linalg.LinAlgError) as error:
                 raise self.fail(f"pandapipes failed: {type(error).__name__}: {error}") from error
             if found is None:
-                raise self.fail("no steady state, even with every user cut off: a hole is too wide or a source's pressure too low")
+                return None
             self._balance = key, found
         return self._balance[1]
 
@@ -229,11 +244,13 @@ class Gas(Surface):
 
     def save(self) -> Snapshot:
         """Return the sums of the ledger; all else is in ports and states."""
-        return {"totals": dict(self.totals), "rates": dict(self.rates), "since_s": self.since_s}
+        found = {"good_s": self.good_s, "is_old": self.is_old}
+        return {"totals": dict(self.totals), "rates": dict(self.rates), "since_s": self.since_s, **found}
 
     def load(self, saved: Snapshot) -> None:
         """Take the sums up again; the next `solve` finds the same state from ports and states."""
         self.totals, self.rates, self.since_s = dict(saved["totals"]), dict(saved["rates"]), int(saved["since_s"])
+        self.good_s, self.is_old = int(saved["good_s"]), bool(saved["is_old"])
         self._supply = self._balance = None
 
     def ledger(self) -> list[Account]:

@@ -6,13 +6,14 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pandapower as pp
 import pandas as pd
-from power_grid_model import PowerGridModel, initialize_array
+from power_grid_model import CalculationMethod, PowerGridModel, initialize_array
 from power_grid_model.errors import PowerGridError
 from power_grid_model_io.converters import PandaPowerConverter
 
@@ -70,9 +71,12 @@ class Solver(Protocol):
     """A way to solve a network."""
 
     name: str
+    net: Any
+    methods: Sequence[str]
+    """Ways to solve, the ordinary one first."""
 
-    def solve(self, demand: Demand) -> Flow:
-        """Return the flow, or raise Diverged."""
+    def solve(self, demand: Demand, method: str = "") -> Flow:
+        """Return the flow by one of `methods` (the first unless named), or raise Diverged."""
 
 
 class Branches:
@@ -100,9 +104,17 @@ class Branches:
 
 
 class PandapowerSolver:
-    """Newton-Raphson by `pandapower.runpp` with the pi transformer model."""
+    """Newton-Raphson by `pandapower.runpp` with the pi transformer model, and its other algorithms."""
 
     name = "pandapower"
+    methods = ("newton", "newton from a DC start", "Iwamoto", "backward/forward sweep", "fast decoupled")
+    ways: ClassVar[dict[str, dict[str, Any]]] = {
+        "newton": {"init": "auto"},
+        "newton from a DC start": {"init": "dc", "max_iteration": 50},
+        "Iwamoto": {"algorithm": "iwamoto_nr", "init": "dc", "max_iteration": 50},
+        "backward/forward sweep": {"algorithm": "bfsw", "init": "flat", "max_iteration": 200},
+        "fast decoupled": {"algorithm": "fdbx", "init": "dc", "max_iteration": 200},
+    }
 
     def __init__(self, network: GridNetwork, net: Any) -> None:
         self.network, self.net = network, net
@@ -122,18 +134,21 @@ class PandapowerSolver:
         for index, p_mw in zip(self.gas, demand.gas_mw, strict=True):
             net.sgen.loc[index, ["p_mw", "scaling"]] = p_mw, 1.0
 
-    def solve(self, demand: Demand) -> Flow:
+    def solve(self, demand: Demand, method: str = "") -> Flow:
         """Return the flow, or raise Diverged. Islands without an ext_grid are dead."""
         net = self.net
         self._set(demand)
         if not demand.source_on.any():
             return dark(self.network)
+        way = self.ways[method or self.methods[0]]
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
                 warnings.simplefilter("ignore")
-                pp.runpp(net, trafo_model="pi", init="auto", numba=False, tolerance_mva=1e-8)
-        except pp.LoadflowNotConverged as error:
-            raise Diverged(str(error)) from None
+                pp.runpp(net, trafo_model="pi", numba=False, tolerance_mva=1e-8, **way)
+        except (pp.LoadflowNotConverged, ArithmeticError, ValueError, RuntimeError) as error:
+            if isinstance(error, pp.LoadflowNotConverged) or method not in ("", self.methods[0]):
+                raise Diverged(f"{method or self.methods[0]}: {error}") from None
+            raise
         served = np.zeros(len(net.bus))
         for table in ("load", "motor", "ward", "xward", "storage", "asymmetric_load"):
             if len(net[table]):
@@ -166,11 +181,17 @@ class PgmSolver:
     """Newton-Raphson by power-grid-model; topology and loads are updated in place, only where they moved."""
 
     name = "power-grid-model"
+    methods = ("newton", "iterative current")
+    ways: ClassVar[dict[str, tuple[tuple[CalculationMethod, float, int], ...]]] = {
+        # to 1e-10 pu, or where rounding forbids it (very short links) to 1e-8
+        "newton": ((CalculationMethod.newton_raphson, 1e-10, 20), (CalculationMethod.newton_raphson, 1e-8, 20)),
+        "iterative current": ((CalculationMethod.iterative_current, 1e-10, 500), (CalculationMethod.iterative_current, 1e-8, 500)),
+    }
 
     def __init__(self, network: GridNetwork, net: Any) -> None:
         if any(et == "t3" for et in network.switches.et) or len(network.tables["gen"]):
             raise ValueError("power-grid-model has no generators that hold a voltage, and no switches at three-winding transformers")
-        self.network, self.branches = network, Branches(network)
+        self.network, self.net, self.branches = network, net, Branches(network)
         converter = PandaPowerConverter(log_level=logging.CRITICAL)
         with contextlib.redirect_stdout(io.StringIO()) as said, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -245,21 +266,23 @@ class PgmSolver:
         if changes:
             self.model.update(update_data=changes)
 
-    def _iterate(self) -> Any:
-        """Solve to 1e-10 pu, or where rounding forbids it (very short links) to 1e-8."""
-        for tolerance in (1e-10, 1e-8):
+    def _iterate(self, method: str) -> Any:
+        """Solve as closely as rounding allows."""
+        for calculation, tolerance, most in self.ways[method or self.methods[0]]:
             try:
-                return self.model.calculate_power_flow(error_tolerance=tolerance, output_component_types=self._wanted)
+                return self.model.calculate_power_flow(
+                    calculation_method=calculation, error_tolerance=tolerance, max_iterations=most, output_component_types=self._wanted
+                )
             except PowerGridError as error:
                 why = str(error).splitlines()[0]
         raise Diverged(why)
 
-    def solve(self, demand: Demand) -> Flow:
+    def solve(self, demand: Demand, method: str = "") -> Flow:
         """Return the flow, or raise Diverged."""
         if not demand.source_on.any():
             return dark(self.network)
         self._update(demand)
-        out = self._iterate()
+        out = self._iterate(method)
         node, loads, line, trafo = out["node"], out["sym_load"], out.get("line"), out.get("transformer")
         losses = sum(float((part["p_from"] + part["p_to"]).sum()) for part in (line, trafo) if part is not None)
         losses += float(out["shunt"]["p"].sum()) if "shunt" in out else 0.0

@@ -10,7 +10,10 @@ from models.grid.network import GridNetwork
 
 
 class Loads:
-    """Loads by row: `bus` (row), `p_mw` (scaled, 0 out of service), `use` (column of the profile, -1 for none)."""
+    """Loads by row: `bus` (row), `p_mw` (scaled, 0 out of service), `use` (column of the profile, -1 for none).
+
+    `constant`: every load of the file draws what it says, whatever its voltage.
+    """
 
     def __init__(self, network: GridNetwork, start: datetime) -> None:
         table = network.tables["load"]
@@ -22,6 +25,9 @@ class Loads:
             np.array(table.column(name, default), float) for name, default in (("p_mw", 0.0), ("scaling", 1.0), ("in_service", True))
         ]
         self.p_mw = np.prod(columns, axis=0)
+        shares = [table.column(f"const_{kind}_percent", 0.0) for kind in ("z_p", "z_q", "i_p", "i_q", "z", "i")]
+        others = ("motor", "ward", "xward", "storage", "asymmetric_load")
+        self.constant = not np.array(shares, float).any() and not any(len(network.tables[name]) for name in others)
         uses = [str(kind) for kind in table.column("type", "")]
         self.use = np.array([self.profile.classes.index(use) if use in self.profile.classes else -1 for use in uses], int)
 

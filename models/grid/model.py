@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from models.grid.accounts import accounts
 from models.grid.backup import Backup
 from models.grid.loads import Loads
 from models.grid.network import GridNetwork, read_network
@@ -134,6 +136,7 @@ class Grid(Model):
         self.trafo_relay = Relay(options.trafo_pickup, options.trafo_tms, options.relay_reset)
         self.energy_mwh = np.zeros(4)  # from infeeds, from generators, served, lost
         self.power_mw = np.zeros(4)  # the same, as of the last power flow
+        self.good_s, self.is_old = -1, False  # when a power flow was found last, and whether the present one is from then
         self.loads = Loads(net, setup.start)
         self.tan_phi = math.tan(math.acos(options.power_factor))
         self.gas_bus = np.array([unit.bus for unit in net.gas_units], int)
@@ -143,6 +146,7 @@ class Grid(Model):
     def open(self) -> None:
         """Start the solver, and take the positions of switches from the file."""
         from models.grid import engine
+        from models.grid.ladder import Ladder
 
         net = self.network
         self.switching = Switching(self)
@@ -152,9 +156,10 @@ class Grid(Model):
         self.was_energized = live
         self.backup.react(live[self.backup.bus], 0)
         self.was_powered = self.backup.powered()
-        self._diverged, self._demand_type = engine.Diverged, engine.Demand
+        self._diverged, self._demand_type, self._flow_type = engine.Diverged, engine.Demand, engine.Flow
         self._last: Any = None
         self.solver, self.why_solver = engine.start(net, self.options.solver, self._demand(1.0))
+        self.ladder = Ladder.of(net, self.solver)
 
     @action
     def open_(self, line: Line) -> None:
@@ -312,27 +317,53 @@ class Grid(Model):
             gas_mw=self.gas_rated_mw * np.clip(self.fuel_fraction, 0.0, 1.0),
         )
 
-    def _solved(self) -> tuple[Any, float]:
-        """Return the flow and the share of load kept: less than all of it where no voltage solution exists."""
-        kept = 1.0
-        while True:
-            demand = self._demand(kept)
-            if self._last is not None and demand.same(self._last[0]):
-                return self._last[1], kept
-            try:
-                flow = self.solver.solve(demand)
-            except self._diverged as error:
-                if kept <= 0:
-                    raise self.fail(f"no power flow even without any load: {error}") from None
-                kept = max(0.0, round(kept - SHED_STEP, 6))
-                continue
-            self._last = (demand, flow)
-            return flow, kept
+    def _solved(self) -> tuple[Any, float, bool]:
+        """Return the flow, the share of load kept (less than all of it where no voltage solution exists), and whether it is an old one."""
+        asked = self._demand(1.0)
+        if self._last is None or not asked.same(self._last[0]):
+            self._last = (asked, self._found(asked))
+        return self._last[1]  # type: ignore[no-any-return]
+
+    def _found(self, asked: Any) -> tuple[Any, float, bool]:
+        """Climb the ladder with all that is asked for, then give loads up; what no share helps is left as it was found last."""
+        try:
+            return self._good(self.ladder.solve(asked), 1.0)
+        except self._diverged as error:
+            why = error
+        for step in range(1, round(1 / SHED_STEP)):
+            kept = round(1.0 - step * SHED_STEP, 6)
+            with contextlib.suppress(self._diverged):
+                return self._good(self.solver.solve(self._demand(kept)), kept)
+        try:
+            return self._good(self.ladder.solve(self._demand(0.0)), 0.0)
+        except self._diverged:
+            if self.good_s < 0:
+                raise self.fail(f"no power flow even without any load: {why}") from None
+            return self._held(), float(self.all_kept[0]), True
+
+    def _good(self, flow: Any, kept: float) -> tuple[Any, float, bool]:
+        self.good_s = self.now_s
+        return flow, kept, False
+
+    def _held(self) -> Any:
+        """Return the last flow that was found, from what was written of it."""
+        _, generated, _, losses = self.power_mw.tolist()
+        return self._flow_type(
+            energized=self.energized.copy(),
+            vm_pu=self.vm_pu.copy(),
+            served_mw=self.served_mw.copy(),
+            line_mw=self.p_mw.copy(),
+            line_percent=self.loading_percent.copy(),
+            trafo_percent=self.trafo_loading_percent.copy(),
+            source_mw=self.source_mw.copy(),
+            generated_mw=generated,
+            losses_mw=losses,
+        )
 
     def solve(self) -> None:
         """Write the power flow of this instant; generators that a live bus makes idle hand their load back to it."""
         while True:
-            flow, kept = self._solved()
+            flow, kept, old = self._solved()
             stopped = self.backup.react(flow.energized[self.backup.bus], self.now_s)
             for row in stopped:
                 self.generator_stopped(row)
@@ -347,16 +378,19 @@ class Grid(Model):
         self.gas_unit_p_mw = np.where(live_gas, self.gas_rated_mw * np.clip(self.fuel_fraction, 0.0, 1.0), 0.0)
         self.gas_unit_kg_per_s = np.where(live_gas, self.gas_rated_kg_per_s, 0.0)
         self.power_mw = np.array([flow.source_mw.sum(), flow.generated_mw, flow.served_mw.sum(), flow.losses_mw])
-        self._tell(kept)
+        self._tell()
+        self._tell_solution(kept, old)
 
     def _unserved(self, live: np.ndarray, kept: float) -> np.ndarray:
         """Return what each bus asks for and does not get: all of it where it is dead, what is shed elsewhere."""
         asked = np.bincount(self.loads.bus, self.loads.p_mw * self._factor(), len(live)) + self.extra_load_mw
         missing = np.where(live, asked * (1.0 - self.bus_kept * kept), asked)
-        np.add.at(missing, self.backup.bus, np.where(self.backup.powered(), 0.0, self.backup.load_mw))
+        backup = self.backup
+        share = np.where(backup.live & backup.on_bus(), 1.0 - kept, np.where(backup.powered(), 0.0, 1.0))
+        np.add.at(missing, backup.bus, share * backup.load_mw)
         return missing
 
-    def _tell(self, kept: float) -> None:
+    def _tell(self) -> None:
         """Report what is now otherwise than when it was last reported."""
         for old, new, down, up in (
             (self.was_energized, self.energized, self.bus_dead, self.bus_restored),
@@ -373,30 +407,40 @@ class Grid(Model):
             for row in np.flatnonzero(over & ~was).tolist():
                 say(row, loading_percent=round(float(percent[row]), 1))
             was[:] = over
+
+    def _tell_solution(self, kept: float, old: bool) -> None:
+        """Report what was given up to find a solution, and that none was found; the weakest bus is named."""
         if kept != self.all_kept[0]:
             self.all_kept[0] = kept
             self.load_shed(0, kept=kept)
             if kept < 1:
-                self.degrade("", f"no voltage solution: {1 - kept:.0%} of all load was shed")
+                self.degrade(self._weakest(), f"no voltage solution: {1 - kept:.0%} of all load was shed; this bus is the weakest")
+        if old and not self.is_old:
+            what = f"no power flow by any of {len(self.ladder.rungs)} methods, even without any load: that of t={self.good_s} s is kept"
+            self.degrade(self._weakest(), what)
+        self.is_old = old
+
+    def _weakest(self) -> str:
+        """Return the live bus with the lowest voltage."""
+        if not self.energized.any():
+            return ""
+        return str(self.elements["bus"].ids[int(np.where(self.energized, self.vm_pu, np.inf).argmin())])
 
     def save(self) -> Snapshot:
         """Return backup and energies; switches and relays are ports."""
-        return {"backup": self.backup.save(), "energy_mwh": self.energy_mwh.copy(), "power_mw": self.power_mw.copy()}
+        found = {"good_s": self.good_s, "is_old": self.is_old}
+        return {"backup": self.backup.save(), "energy_mwh": self.energy_mwh.copy(), "power_mw": self.power_mw.copy(), **found}
 
     def load(self, saved: Snapshot) -> None:
         """Take what `save` gave."""
         self.backup.load(saved["backup"])
         self.energy_mwh, self.power_mw = np.array(saved["energy_mwh"]), np.array(saved["power_mw"])
+        self.good_s, self.is_old = int(saved["good_s"]), bool(saved["is_old"])
         self._last = None
 
     def ledger(self) -> list[Account]:
-        """Return the energy through the network, and the energy of the venues' backup."""
-        source, generated, served, lost = self.energy_mwh.tolist()
-        backup = self.backup
-        return [
-            Account("energy", "MWh", source + generated, served + lost, 0.0, tolerance=1e-6 * max(1.0, served)),
-            Account("backup energy", "MWh", *backup.balance_mwh(), tolerance=1e-9 + 1e-9 * float(backup.capacity_mwh.sum())),
-        ]
+        """Return load and power of now, the energy through the network, and the energy of the venues' backup."""
+        return accounts(self)
 
     def looks(self) -> dict[str, Any]:
         """Return how the network is drawn, voltage levels, and the normally open lines."""

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from models.water.isolation import segment
 from models.water.network import WaterNetwork, read_network
+from models.water.record import NOT_SOLVED
 from models.water.refused import problems
 from twin import model, units
 from twin.errors import InputError
@@ -36,9 +37,9 @@ WARNINGS = {
     4: "a pump is asked for more than its curve gives",
     5: "a control valve cannot hold its setting",
     6: "pressures below zero",
+    7: "the hydraulics balanced only less exactly than the file asks",
 }
-"""EPANET 2.2 toolkit, warning codes of runH."""
-NOT_SOLVED = (1, 2)
+"""EPANET 2.2 toolkit, warning codes of runH, and one of ours."""
 
 
 class Options(model.Options):
@@ -237,7 +238,8 @@ class Water(Model):
             if code not in self._warned:
                 self.hydraulics_warned(what=WARNINGS.get(code, f"warning {code}"), happened_s=at_s)
                 if code in NOT_SOLVED:
-                    self.degrade("", WARNINGS[code])
+                    tried = len(self.session.ladder.tried)
+                    self.degrade(self.session.restless, f"{WARNINGS[code]} ({tried} ways tried); this link moved most to the last")
         self._warned = codes
 
     def _watch_pressure(self, at_s: int, silent: bool) -> None:
@@ -351,7 +353,8 @@ class Water(Model):
         volumes, stored = self.session.ledger_at(self.now_s)
         out = volumes.served + volumes.leaked + volumes.spilled
         through = abs(volumes.produced) + out + abs(stored)
-        return [Account("water", "m3", volumes.produced, out, stored, tolerance=max(1e-6, self.session.project.accuracy * through))]
+        exact = max(self.session.project.accuracy, self.session.error)
+        return [Account("water", "m3", volumes.produced, out, stored, tolerance=max(1e-6, exact * through))]
 
     def save(self) -> Snapshot:
         """Return EPANET's command log since its origin, and what crews have closed."""

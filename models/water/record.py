@@ -6,6 +6,11 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+NOT_BALANCED, FROZEN, LOOSELY = 1, 2, 7
+"""EPANET's warnings that its trials ran out, and that it balanced only with statuses frozen; and one of ours: less exactly than asked."""
+NOT_SOLVED = (NOT_BALANCED, FROZEN, LOOSELY)
+"""Codes of solutions that are less than what was asked for."""
+
 
 @dataclass
 class Held:

@@ -24,16 +24,13 @@ from typing import Any
 import numpy as np
 
 from models.water.engine import Project, Terms
+from models.water.ladder import Ladder
 from models.water.network import WaterNetwork
 from models.water.reading import Reader
-from models.water.record import Held, Origin, Volumes
+from models.water.record import NOT_SOLVED, Held, Origin, Volumes
 from models.water.tanks import Tanks
 
 HALF, MOST_MATCHES = 0.5, 40
-NOT_BALANCED, RETRIES = 1, 4
-"""EPANET's warning when its trials ran out; a new run goes on from the flows found so far."""
-NEGLIGIBLE_M3_PER_S = 1e-6
-"""EPANET's error is relative to all flow: where no source is left, less than a millilitre a second never balances."""
 
 Command = tuple[Any, ...]
 """("hold", link), ("free", link), ("status", link, 0|1), ("setting", link, x), ("start", pump), ("demand", [(junction, factor)...]),
@@ -47,6 +44,10 @@ class Session:
         self.network, self.file, self.terms = network, file, terms
         self.warnings: list[tuple[int, int]] = []
         """(second, EPANET's warning code) since somebody last took them."""
+        self.restless = ""
+        """The link that still moved most where the hydraulics were last hard to balance."""
+        self.error = 0.0
+        """The largest relative error of any solution since the start; EPANET's accuracy where all balanced."""
         self.log: list[tuple[int, list[Command]]] = []
         self.origin = Origin()
         self.project: Project | None = None
@@ -63,6 +64,7 @@ class Session:
         for number, pipe in enumerate(origin.splits):
             p.split(pipe, number)
         p.start()
+        self.ladder = Ladder(p)
         self.tanks, self._reader = Tanks(p, self.network), Reader(p, self.network, origin.splits)
         if origin.splits:
             p.take_holes()
@@ -235,14 +237,19 @@ class Session:
         self._plan()
 
     def _run(self, holes: dict[int, float]) -> int:
-        code = self.project.run()
-        for _ in range(RETRIES):
-            if code != NOT_BALANCED or self.project.imbalance_m3_per_s() < NEGLIGIBLE_M3_PER_S:
-                break
-            code = self.project.run()
-        if code == NOT_BALANCED and self.project.imbalance_m3_per_s() < NEGLIGIBLE_M3_PER_S:
-            code = 0
+        code = self._balance()
         return self._match_orifices(holes) if holes and self.project.exponent != HALF else code
+
+    def _balance(self) -> int:
+        found = self.ladder.run()
+        if found.code in NOT_SOLVED:
+            self.error = max(self.error, found.error)
+            self.restless = self._name_of(found.link)
+        return found.code
+
+    def _name_of(self, link: int) -> str:
+        """Return the pipe, pump or valve of the file that EPANET's link is, or is half of."""
+        return next((name for name in self.project.link if link in self._parts(name)), "")
 
     def _float(self) -> bool:
         """Shut what fills full tanks or drains empty ones until the next solution; True if there was anything."""
@@ -267,7 +274,7 @@ class Session:
                 return code
             for (number, area), head in zip(holes.items(), heads.tolist(), strict=True):
                 p.set_hole(number, area, head)
-            code, before = p.run(), heads
+            code, before = self._balance(), heads
         return code or 1
 
     # -- results ------------------------------------------------------------------------------------------------------
@@ -309,6 +316,7 @@ class Session:
             "log": [[t, [list(command) for command in commands]] for t, commands in self.log],
             "solved": self.solved,
             "stored": self.first_stored_m3,
+            "error": self.error,
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -324,7 +332,7 @@ class Session:
             pass
         if saved["solved"] and not self.solved:
             self._solve()
-        self.first_stored_m3 = saved["stored"]
+        self.first_stored_m3, self.error = saved["stored"], saved["error"]
         self.warnings = []
 
     def close(self) -> None:
