@@ -291,13 +291,14 @@ def sweep(
     dask: Annotated[str, typer.Option(metavar="ADDRESS", help="run on an existing Dask cluster, for example tcp://host:8786")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="go on with the folder's sweep, also with what was set aside")] = False,
     table: Annotated[Path | None, typer.Option(metavar="CSV", help="only write the KPIs of every run as a table")] = None,
+    compare: Annotated[str, typer.Option(metavar="KEY", help="only show how each value of a varied key differs, paired by seed")] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the sweep's folder; runs/sweeps/NAME when absent")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="say how it stands as JSON lines")] = False,
 ) -> None:
     """Run many variants of a scenario, each in a process of its own; finished ones are never run again."""
     from twin import sweeping
 
-    sweeping.show(what, workers=workers, dask=dask, resume=resume, table=table, out=out, as_json=as_json)
+    sweeping.show(what, workers=workers, dask=dask, resume=resume, table=table, out=out, as_json=as_json, compare=compare)
 
 
 @city_app.command("build")

@@ -1,169 +1,231 @@
-"""Runs the variants of a sweep, each in a process of its own, and gathers what came of them as xarray."""
+"""Runs the variants of a sweep, each in a process of its own; finished ones are never run again."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twin import sweep
-from twin.errors import InputError, StorageError
-from twin.storage import canonical, plain, storing, write_atomic
+from twin import checkpoint, sweep
+from twin.attempt import FINISHED, PLAN, SCENARIO, TRIES, VARIANTS, Children, Outcome, attempt, outcome_of
+from twin.errors import InputError, Problem, StorageError, nearest
+from twin.gathering import gather
+from twin.storage import plain, storing, write_atomic
 from twin.sweep import Design, Sampling, Variant
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from twin.results import Run
     from twin.scenario import Scenario
 
-TRIES = 3
-"""A variant that failed so often is set aside with its log."""
-
-FINISHED = ("done", "degraded")
-PLAN = "sweep.json"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a variant: `done`, `degraded` or `poisoned`, after how many tries in this session, and why not."""
-
-    id: str
-    status: str
-    tries: int = 0
-    said: str = ""
+FORMAT = 2
+"""The version of a sweep's folder."""
+LIMIT_BYTES = 64 * 2**20
+"""A larger plan is refused unread."""
 
 
 @dataclass
 class Progress:
-    """Where a sweep stands."""
+    """Where a sweep stands: runs in all, finished or set aside, the last of them, and the seconds the rest may take."""
 
     total: int
     finished: int = 0
     poisoned: int = 0
-    last: str = ""
+    left_s: float | None = None
+    last: Outcome | None = None
+    began: float = field(default_factory=time.monotonic)
+    ran: int = 0
+
+    def take(self, outcome: Outcome) -> None:
+        """Count a run that has just come to its end."""
+        self.finished += 1
+        self.ran += 1
+        self.poisoned += outcome.status == "poisoned"
+        self.left_s = (time.monotonic() - self.began) / self.ran * (self.total - self.finished)
+        self.last = outcome
 
 
 Watch = Callable[[Progress], None]
-
-
-@dataclass
-class Children:
-    """The processes of a sweep that are running, so that they can be ended with it."""
-
-    running: set[subprocess.Popen[bytes]] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    stopped: bool = False
-
-    def run(self, command: Sequence[str], log: Path) -> int:
-        """Run a command in a process group of its own, all it prints into `log`; return its exit code."""
-        with log.open("wb") as out:
-            with self.lock:
-                if self.stopped:
-                    return -signal.SIGTERM
-                found = {**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
-                child = subprocess.Popen(
-                    command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True, env=found
-                )
-                self.running.add(child)
-            try:
-                return child.wait()
-            finally:
-                with self.lock:
-                    self.running.discard(child)
-
-    def stop(self) -> None:
-        """End every running process with all that it started."""
-        with self.lock:
-            self.stopped = True
-            for child in self.running:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
 
 
 class Sweep:
     """A scenario over varied keys and seeds.
 
     `vary`: dotted key -> values, for example `{"models.crowd.people": [3000, 6000]}`. `seeds`: every row of values
-    is run with each of them, so that differences are paired. `folder`: where the runs go (runs/sweeps/NAME when absent).
-    `fields`: recorded ports to keep in the result besides the KPIs. InputError: a key or value the scenario cannot have.
+    is run with each of them, so that differences are paired; 1 when absent. `folder`: where the runs go
+    (runs/sweeps/NAME when absent). `fields`: recorded ports to keep in the result besides the KPIs. `branch`: (run
+    folder, moment): all variants go on from the run's state there, and may differ only later; `scenario` None is the
+    run's own. InputError: a key or value the scenario cannot have.
     """
 
     def __init__(
         self,
-        scenario: Scenario | str | Path,
+        scenario: Scenario | str | Path | None,
         vary: Mapping[str, Sequence[Any] | sweep.Range],
-        seeds: Iterable[int] = (1,),
+        seeds: Iterable[int] | None = None,
         *,
         folder: str | Path | None = None,
         fields: Sequence[str] = (),
         sample: Sampling | None = None,
+        branch: tuple[str | Path, object] | None = None,
     ) -> None:
         from twin import load
+        from twin.results import open_run
 
+        self.branched: tuple[Run, int] | None = None
+        if branch is not None:
+            run = open_run(branch[0])
+            at_s = run.second(branch[1])
+            run.at(at_s)
+            self.branched = run, at_s
+            scenario = checkpoint.scenario_of(run) if scenario is None else scenario
+        if scenario is None:
+            raise InputError("scenario: missing; name a scenario, or the run to branch off")
         self.scenario = load(scenario) if isinstance(scenario, (str, Path)) else scenario
-        self.design = Design(dict(vary), tuple(seeds), sample)
+        chosen = None if seeds is None else tuple(seeds)
+        if self.branched is not None:
+            chosen = _seed_of(self.branched[0], chosen)
+        self.design = Design(dict(vary), (1,) if chosen is None else chosen, sample)
         self.fields = tuple(fields)
         self.folder = Path(folder) if folder is not None else Path("runs") / "sweeps" / self.scenario.name
 
     def run(self, client: Any = None, *, workers: int = 1, watch: Watch | None = None) -> xr.Dataset:
         """Run what is not run yet and return everything (see `gather`); `client`: a dask.distributed.Client to run it elsewhere."""
-        sweep.check(self.scenario, self.design)
+        self.check()
         self.lay()
         finish(self.folder, client=client, workers=workers, watch=watch)
         return gather(self.folder)
 
-    def lay(self) -> None:
-        """Write the plan and each variant's scenario into the folder; InputError when it holds another sweep."""
-        plan = {
-            "format": 1,
+    def check(self) -> None:
+        """Check every value of every key, that a branch may differ so, and that the fields exist; InputError says which cannot be."""
+        _check_fields(self.scenario, self.fields)
+        if self.branched is None:
+            sweep.check(self.scenario, self.design)
+            return
+        from twin.simulation import Simulation
+
+        run, at_s = self.branched
+        Simulation.branch(run.path, at_s, out=self.folder / "checked")
+        sweep.check(self.scenario, self.design, lambda variant: checkpoint.unlike_before(run, variant, at_s))
+
+    def plan(self) -> dict[str, Any]:
+        """Return what the sweep consists of, its variants aside, as plain data."""
+        ranges = {key: isinstance(values, sweep.Range) for key, values in self.design.vary.items()}
+        return {
+            "format": FORMAT,
             "name": self.scenario.name,
             "file": str(self.scenario.file.absolute()),
             "keys": list(self.design.vary),
-            "sampled": self.design.sample is not None,
+            "values": {key: values.model_dump() if isinstance(values, sweep.Range) else values for key, values in self.design.vary.items()},
+            "ranges": [key for key, is_range in ranges.items() if is_range],
+            "sample": self.design.sample.model_dump() if self.design.sample else None,
             "seeds": list(self.design.seeds),
+            "branch": {"run": str(self.branched[0].path.absolute()), "at_s": self.branched[1]} if self.branched else None,
             "fields": list(self.fields),
-            "variants": [asdict(variant) for variant in self.design.variants()],
             "scenario": self.scenario.raw(),
         }
-        text = json.dumps(plain(plan), ensure_ascii=False, indent=1) + "\n"
+
+    def lay(self) -> None:
+        """Write the plan into the folder, or find it there and go on with it; InputError when it holds another sweep."""
+        plan: dict[str, Any] = json.loads(json.dumps(plain(self.plan())))
         path = self.folder / PLAN
         if path.exists():
-            if path.read_text("utf-8") != text:
-                raise InputError(f"{self.folder}: holds another sweep; name another folder, or remove it first")
+            there = read_plan(self.folder, variants=False)
+            other = [key for key in plan if plan[key] != there.get(key)]
+            if other:
+                said = "scenario has changed" if other[0] == "scenario" else f"{other[0]}: not as here"
+                raise InputError(f"{self.folder}: holds another sweep ({said}); name another folder, or remove it first")
             return
+        plan["made_of"] = made_of(self.scenario)
         with storing(self.folder):
-            (self.folder / "runs").mkdir(parents=True, exist_ok=True)
-            (self.folder / "logs").mkdir(exist_ok=True)
-            (self.folder / "scenarios").mkdir(exist_ok=True)
-        for variant in self.design.variants():
-            changed = self.scenario.with_(**variant.changes())
-            write_atomic(self.folder / "scenarios" / f"{variant.id}.yaml", changed.text().encode())
-        write_atomic(path, text.encode())
+            for inside in ("runs", "logs"):
+                (self.folder / inside).mkdir(parents=True, exist_ok=True)
+        lines = "".join(_line(variant) for variant in self.design.variants())
+        write_atomic(self.folder / VARIANTS, lines.encode())
+        write_atomic(self.folder / SCENARIO, self.scenario.text().encode())
+        write_atomic(path, (json.dumps(plan, ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def read_plan(folder: Path) -> dict[str, Any]:
+def _check_fields(scenario: Scenario, fields: Sequence[str]) -> None:
+    """Raise InputError for every field that no run of the scenario can record."""
+    from twin import build
+
+    sheets = build.plan(scenario).sheets() if fields else {}
+    names = [f"{model}.{port}" for model, sheet in sheets.items() for port in sheet.recorded]
+    wrong = [field for field in fields if field not in names and sum(name.startswith(f"{field}_") for name in names) != 1]
+    if wrong:
+        raise InputError([Problem(f"fields: {nearest(one, names, what='recorded port')}") for one in wrong])
+
+
+def _line(variant: Variant) -> str:
+    """Return a variant as a line that begins with its id."""
+    return json.dumps(plain(asdict(variant)), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _seed_of(run: Run, asked: tuple[int, ...] | None) -> tuple[int]:
+    seed = int(run.manifest["seed"])
+    if asked not in (None, (seed,)):
+        raise InputError(f"seeds: what branches off {run.path} has its seed, {seed}; leave seeds out, or sweep the scenario from its start")
+    return (seed,)
+
+
+def made_of(scenario: Scenario) -> dict[str, str]:
+    """Return what a result depends on besides its scenario: the city's digest and the versions of kernel and engines."""
+    from twin.simulation import Simulation
+
+    manifest = Simulation(scenario, "never-made", record=False).manifest()
+    return {"city": manifest["city"]["digest"], **manifest["versions"]}
+
+
+def unchanged(folder: Path, plan: Mapping[str, Any]) -> None:
+    """Raise InputError, one line for each thing that is not as it was when the sweep began: its runs would not be comparable."""
+    from twin import scenario
+
+    read = scenario.read(folder / SCENARIO, beside=Path(plan["file"]))
+    if not read.city_folder.is_dir():
+        raise InputError(f"{folder}: its city was {read.city_folder}, which is not there; put it back to go on")
+    if plan["branch"] and not Path(plan["branch"]["run"]).is_dir():
+        raise InputError(f"{folder}: it branches off {plan['branch']['run']}, which is not there; put it back to go on")
+    was, now = plan["made_of"], made_of(read)
+    said = []
+    for name in sorted({*was, *now}):
+        before, after = was.get(name, "absent"), now.get(name, "absent")
+        if before != after and name == "city":
+            said.append(f"{folder}: the city {read.city_folder} has changed since the sweep began (digest {before[:12]}, now {after[:12]})")
+        elif before != after:
+            said.append(f"{folder}: was begun with {name} {before}, and this is {after}; install {name}=={before} to go on")
+    if said:
+        raise InputError([Problem(one) for one in said])
+
+
+def read_plan(folder: Path, *, variants: bool = True) -> dict[str, Any]:
     """Read a sweep's plan; InputError when the folder holds none, StorageError when it is damaged."""
     path = Path(folder) / PLAN
     if not path.is_file():
         raise InputError(f"{folder}: is no sweep (no {PLAN})" if Path(folder).is_dir() else f"{folder}: no such folder")
     try:
+        for file in (path, path.with_name(VARIANTS)):
+            if file.is_file() and file.stat().st_size > LIMIT_BYTES:
+                raise StorageError(f"{file}: is too big for a sweep")
         plan: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if plan["format"] != 1:
-            raise StorageError(f"{path}: is a sweep of format {plan['format']!r}; this version reads format 1")
-        plan["variants"] = [Variant(**one) for one in plan["variants"]]
+        if plan["format"] != FORMAT:
+            raise StorageError(f"{path}: is a sweep of format {plan['format']!r}; this version reads format {FORMAT}")
+        if variants:
+            with storing(path.with_name(VARIANTS), "cannot be read"), path.with_name(VARIANTS).open("rb") as lines:
+                plan["variants"] = [Variant(**json.loads(line)) for line in lines]
+            if len({one.id for one in plan["variants"]}) != len(plan["variants"]):
+                raise ValueError("a run stands in it twice")
+        if not all(isinstance(plan[key], list) and all(isinstance(one, str) for one in plan[key]) for key in ("keys", "fields")):
+            raise ValueError("its keys or fields are no list of names")
         return plan
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
 
 
@@ -178,29 +240,39 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def standing(folder: Path, ids: Iterable[str]) -> dict[str, Outcome]:
+    """Return what came of every variant that is finished or set aside."""
+    begun: set[str] = set()
+    for inside in (folder / "runs", folder / "poisoned"):
+        with contextlib.suppress(FileNotFoundError):
+            begun |= {path.name.removesuffix(".json") for path in inside.iterdir()}
+    found = {id: outcome_of(folder, id) for id in ids if id in begun}
+    return {id: outcome for id, outcome in found.items() if outcome is not None}
+
+
 def finish(folder: Path, *, client: Any = None, workers: int = 1, watch: Watch | None = None, again: bool = False) -> list[Outcome]:
     """Run every variant that is not finished, and return what came of all; finished runs are never run again.
 
     `again`: also those that were set aside. A Ctrl-C ends the runs that are going on; they start anew the next time.
+    InputError: the city, or the version of an engine, is another than when the sweep began.
     """
+    folder = Path(folder)
     plan = read_plan(folder)
     with _alone(folder):
-        waiting, outcomes = [], []
-        for variant in plan["variants"]:
-            outcome = _outcome(folder, variant.id)
-            if outcome is None or (again and outcome.status == "poisoned"):
-                waiting.append(variant.id)
-            else:
-                outcomes.append(outcome)
-        progress = Progress(len(plan["variants"]), len(outcomes), sum(one.status == "poisoned" for one in outcomes))
-        for outcome in _on_dask(folder, waiting, client, plan) if client is not None else _here(folder, waiting, workers, plan):
-            outcomes.append(outcome)
-            progress.finished += 1
-            progress.poisoned += outcome.status == "poisoned"
-            progress.last = outcome.id
+        ids = [variant.id for variant in plan["variants"]]
+        found = {id: one for id, one in standing(folder, ids).items() if not (again and one.status == "poisoned")}
+        waiting = [id for id in ids if id not in found]
+        if waiting:
+            unchanged(folder, plan)
+        progress = Progress(len(ids), len(found), sum(one.status == "poisoned" for one in found.values()))
+        if watch is not None:
+            watch(progress)
+        for outcome in _there(folder, waiting, client, plan) if client is not None else _here(folder, waiting, workers, plan):
+            found[outcome.id] = outcome
+            progress.take(outcome)
             if watch is not None:
                 watch(progress)
-        return sorted(outcomes, key=lambda outcome: outcome.id)
+        return [found[id] for id in ids]
 
 
 def _here(folder: Path, ids: Sequence[str], workers: int, plan: Mapping[str, Any]) -> Iterator[Outcome]:
@@ -215,126 +287,10 @@ def _here(folder: Path, ids: Sequence[str], workers: int, plan: Mapping[str, Any
             raise
 
 
-def _on_dask(folder: Path, ids: Sequence[str], client: Any, plan: Mapping[str, Any]) -> Iterator[Outcome]:
-    """Run each variant as a task that starts one process and leaves its result in the folder, which the workers must see."""
-    from dask.distributed import as_completed as as_dask_completes
+def _there(folder: Path, ids: Sequence[str], client: Any, plan: Mapping[str, Any]) -> Iterator[Outcome]:
+    from twin import cluster
 
-    tasks = client.map(attempt, [folder.absolute()] * len(ids), ids, [plan["file"]] * len(ids), pure=False, retries=TRIES)
-    for task in as_dask_completes(tasks):
-        yield task.result()
+    return cluster.run(folder, ids, client, plan["file"])
 
 
-def _outcome(folder: Path, id: str) -> Outcome | None:
-    """Return what came of a variant by its files; None when it is not finished."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        manifest = json.loads((folder / "runs" / id / "manifest.json").read_text("utf-8"))
-        if manifest["status"] in FINISHED:
-            return Outcome(id, manifest["status"])
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return Outcome(**json.loads((folder / "poisoned" / f"{id}.json").read_text("utf-8")))
-    return None
-
-
-def attempt(folder: Path, id: str, file: str, children: Children | None = None) -> Outcome:
-    """Run one variant to its end, again when it failed, and set it aside after `TRIES`; what the user did wrong is not tried twice."""
-    if (already := _outcome(folder, id)) is not None and already.status in FINISHED:
-        return already
-    said, out = "", folder / "runs" / id
-    for number in range(1, TRIES + 1):
-        shutil.rmtree(out, ignore_errors=True)
-        log = folder / "logs" / f"{id}-{number}.log"
-        command = [sys.executable, "-m", "twin.experiment", str(folder / "scenarios" / f"{id}.yaml"), file, str(out)]
-        code = (children or Children()).run(command, log)
-        if children is not None and children.stopped:
-            return Outcome(id, "stopped", number)
-        if (found := _outcome(folder, id)) is not None and found.status in FINISHED:
-            (folder / "poisoned" / f"{id}.json").unlink(missing_ok=True)
-            return Outcome(id, found.status, number)
-        said = _last_line(log) or (f"ended by signal {-code}" if code < 0 else f"exit code {code}")
-        if code == InputError.exit_code:
-            break
-    outcome = Outcome(id, "poisoned", number, said)
-    with storing(folder):
-        (folder / "poisoned").mkdir(exist_ok=True)
-    write_atomic(folder / "poisoned" / f"{id}.json", (canonical(asdict(outcome)) + "\n").encode())
-    return outcome
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1][:300] if lines else ""
-
-
-def gather(folder: Path | str) -> xr.Dataset:
-    """Return the KPIs and kept fields of every variant: dims (varied keys..., seed), or (sample, seed) of samples.
-
-    A variant that is not finished, or was set aside, is NaN; `status` says which. Attributes carry units.
-    """
-    import numpy as np
-    import pandas as pd
-    import xarray as xr
-
-    import twin.statistics  # noqa: F401 - gives a dataset its `.twin`
-    from twin.results import open_run
-
-    folder = Path(folder)
-    plan = read_plan(folder)
-    names = [sweep.short(key) for key in plan["keys"]]
-    rows: list[dict[str, Any]] = []
-    arrays: dict[str, list[tuple[dict[str, Any], xr.DataArray]]] = {}
-    units: dict[str, dict[str, Any]] = {}
-    for variant in plan["variants"]:
-        outcome = _outcome(folder, variant.id)
-        values = {name: _coordinate(variant.values[key]) for name, key in zip(names, plan["keys"], strict=True)}
-        row = values | {
-            "seed": variant.seed,
-            "status": outcome.status if outcome else "not run",
-            "sample": int(variant.id.partition("-")[0]),
-        }
-        if outcome is not None and outcome.status in FINISHED:
-            run = open_run(folder / "runs" / variant.id)
-            for kpi in run.kpis.to_dict("records"):
-                row[kpi["name"]] = np.nan if kpi["value"] is None else float(kpi["value"])
-                units[kpi["name"]] = {"units": kpi["unit"], "long_name": kpi["label"], "target": kpi["target"]}
-            for port in plan["fields"]:
-                model, said = run.port(port)
-                arrays.setdefault(port, []).append((row, run.fields[model.name][said.name].load()))
-        rows.append(row)
-    dims = [*(["sample"] if plan["sampled"] else names), "seed"]
-    table = pd.DataFrame(rows).set_index(dims)
-    found = xr.Dataset.from_dataframe(table.drop(columns=names) if plan["sampled"] else table)
-    if plan["sampled"]:
-        first = pd.DataFrame(rows).drop_duplicates("sample").set_index("sample")
-        found = found.assign_coords({name: ("sample", first[name].to_numpy()) for name in names})
-    else:
-        found = found.drop_vars("sample")
-    for port, held in arrays.items():
-        index = pd.MultiIndex.from_tuples([tuple(row[dim] for dim in dims) for row, _ in held], names=dims)
-        stacked = xr.concat([one for _, one in held], pd.RangeIndex(len(held), name="variant"), join="outer")
-        found[port] = stacked.assign_coords(xr.Coordinates.from_pandas_multiindex(index, "variant")).unstack("variant")
-    for name, attributes in units.items():
-        found[name].attrs = attributes
-    return found.assign_attrs(name=plan["name"], folder=str(folder))
-
-
-def _coordinate(value: Any) -> Any:
-    """Return a varied value as a coordinate: numbers as they are, all else as text."""
-    return value if isinstance(value, int | float | str) and not isinstance(value, bool) else canonical(value)
-
-
-def main() -> None:
-    """Run one variant: `python -m twin.experiment SCENARIO_YAML FILE_IT_LIES_BESIDE OUT`, models inline, in this one process."""
-    from twin import scenario
-    from twin.errors import TwinError
-    from twin.rehearse import simulate
-
-    path, beside, out = map(Path, sys.argv[1:4])
-    try:
-        simulate(scenario.read(path, beside=beside), out, hosts="inline")
-    except TwinError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
-
-
-if __name__ == "__main__":
-    main()
+__all__ = ["FINISHED", "SCENARIO", "TRIES", "Outcome", "Progress", "Sweep", "attempt", "finish", "gather", "read_plan", "standing"]

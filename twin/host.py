@@ -232,7 +232,7 @@ def model_class(type_name: str) -> type[Model]:
     return next(found for found in registered("twin.models") if found.name == type_name).load()  # type: ignore[no-any-return]
 
 
-def _die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Have the kernel end this process with its parent, also while the engine holds the interpreter."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -287,7 +287,7 @@ def main() -> None:
     """Run as `python -m twin.host PIPE MEMORY PARENT`: the child's side."""
     pipe_fd, memory_fd, parent = map(int, sys.argv[1:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_parent(parent)
+    die_with_parent(parent)
     threading.current_thread().name = "twin.host"
     serve(Connection(pipe_fd), mmap.mmap(memory_fd, 0))
 

@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from twin import yamlfile
 from twin.errors import InputError, Problem
 from twin.scenario import Scenario, merged
+from twin.storage import canonical
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MOST_RUNS = 100_000
+_ID = re.compile(r"[0-9]{5,9}-[0-9]{1,19}")
 _SEEDS = re.compile(r"(\d+)\s*-\s*(\d+)")
 
 
 def _seeds(said: object) -> object:
     """Read 10 as the seeds 1 to 10, '5-9' as those, and a list as it is."""
     if isinstance(said, int) and not isinstance(said, bool):
-        return tuple(range(1, said + 1))
-    if isinstance(said, str) and (match := _SEEDS.fullmatch(said.strip())):
-        return tuple(range(int(match[1]), int(match[2]) + 1))
-    return said
+        found = range(1, said + 1)
+    elif isinstance(said, str) and len(said) < 50 and (match := _SEEDS.fullmatch(said.strip())):
+        found = range(int(match[1]), int(match[2]) + 1)
+    else:
+        return said
+    if found.stop - found.start > MOST_RUNS:
+        raise ValueError(f"{found.stop - found.start:,} seeds; at most {MOST_RUNS:,}")
+    return tuple(found)
 
 
 class _Part(BaseModel):
@@ -35,32 +45,58 @@ class _Part(BaseModel):
 class Range(_Part):
     """A key that is sampled between two numbers; `unit` is written behind them."""
 
-    low: float = Field(alias="from")
-    high: float = Field(alias="to")
+    low: float = Field(alias="from", allow_inf_nan=False)
+    high: float = Field(alias="to", allow_inf_nan=False)
     unit: str = ""
-    whole: bool = Field(False, description="only whole numbers")
+    whole: bool = Field(False, description="only whole numbers, both ends among them")
 
-    def value(self, number: float) -> str | float | int:
-        """Return a number between the two as a scenario's key takes it."""
-        drawn = round(number) if self.whole else float(f"{number:.9g}")
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if self.low >= self.high:
+            raise ValueError(f"from {self.low:g} to {self.high:g}: `to` must be the greater one")
+        if self.whole and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError(f"from {self.low:g} to {self.high:g}: whole numbers lie between whole numbers")
+        return self
+
+    def value(self, share: float) -> str | float | int:
+        """Return the number at `share` (0 to 1) of the way as a scenario's key takes it."""
+        if self.whole:
+            drawn: float | int = int(min(self.low + math.floor(share * (self.high - self.low + 1)), self.high))
+        else:
+            drawn = float(f"{self.low + share * (self.high - self.low):.9g}")
         return f"{drawn} {self.unit}" if self.unit else drawn
 
 
 class Sampling(_Part):
-    """How ranges are sampled: `sobol` (a power of two, Owen-scrambled) or `random`; lists are taken in turn by it too."""
+    """How ranges are sampled; lists are drawn from in equal shares.
 
-    method: Literal["sobol", "random"] = "sobol"
+    `sobol`: a scrambled low-discrepancy sequence, `count` a power of two. `latin`: a Latin hypercube. `random`:
+    independent draws. `saltelli`: what sensitivity indices are computed from, `count` a power of two, and
+    count x (varied keys + 2) rows.
+    """
+
+    method: Literal["sobol", "latin", "random", "saltelli"] = "sobol"
     count: int = Field(ge=1, le=MOST_RUNS)
-    seed: int = 1
+    seed: int = Field(1, ge=0, lt=2**32)
+
+
+class Branch(_Part):
+    """A run from whose state all variants go on, and the moment from which they may differ."""
+
+    run: str
+    at: str | int
 
 
 class SweepFile(_Part):
     """The schema of a sweep file. `vary`: dotted key of the scenario -> values, or a range that is sampled."""
 
-    scenario: str
+    scenario: str = ""
     vary: dict[str, list[Any] | Range] = Field(min_length=1)
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], BeforeValidator(_seeds), Field(min_length=1)] = (1,)
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=2**63)], ...] | None, BeforeValidator(_seeds), Field(None, min_length=1, max_length=MOST_RUNS)
+    ]
     sample: Sampling | None = None
+    branch: Branch | None = None
     fields: tuple[str, ...] = ()
 
 
@@ -71,6 +107,11 @@ class Variant:
     id: str
     values: Mapping[str, Any]
     seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse an id that could lead out of the sweep's folder; ValueError."""
+        if not isinstance(self.id, str) or not _ID.fullmatch(self.id) or not isinstance(self.values, Mapping):
+            raise ValueError(f"{str(self.id)[:80]!r} is no run of a sweep")
 
     def changes(self) -> dict[str, Any]:
         """Return the changes as `Scenario.with_` takes them."""
@@ -102,17 +143,28 @@ class Design:
         ranges = [key for key, values in self.vary.items() if isinstance(values, Range)]
         if ranges and self.sample is None:
             raise InputError(f"vary.{ranges[0]}: a range is sampled; say how: `sample: {{method: sobol, count: 64}}`, or list values")
-        empty = [key for key, values in self.vary.items() if not isinstance(values, Range) and not list(values)]
-        if empty:
-            raise InputError(f"vary.{empty[0]}: no values")
-        if self.sample and self.sample.method == "sobol" and self.sample.count & (self.sample.count - 1):
-            raise InputError(f"sample.count: {self.sample.count} is no power of two, which Sobol's sequence needs; write 64 or 128")
+        for key, values in self.vary.items():
+            if isinstance(values, Range):
+                continue
+            said = [canonical(value) for value in values]
+            if not said:
+                raise InputError(f"vary.{key}: no values")
+            if len(set(said)) < len(said):
+                raise InputError(f"vary.{key}: {next(one for one in said if said.count(one) > 1)} is listed twice")
+        if not self.seeds:
+            raise InputError("seeds: none; write how many, or list them")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise InputError("seeds: one is listed twice")
+        count = self.sample.count if self.sample else 1
+        if self.sample and self.sample.method in ("sobol", "saltelli") and count & (count - 1):
+            raise InputError(f"sample.count: {count} is no power of two, which Sobol's sequence needs; write 64 or 128")
         if len(self) > MOST_RUNS:
             raise InputError(f"{len(self):,} runs; at most {MOST_RUNS:,}: take fewer values or seeds, or sample")
 
     def __len__(self) -> int:
         if self.sample:
-            return self.sample.count * len(self.seeds)
+            blocks = len(self.vary) + 2 if self.sample.method == "saltelli" else 1
+            return self.sample.count * blocks * len(self.seeds)
         count = len(self.seeds)
         for values in self.vary.values():
             count *= len(values)  # type: ignore[arg-type]
@@ -124,19 +176,24 @@ class Design:
         if self.sample is None:
             return [dict(zip(self.vary, row, strict=True)) for row in itertools.product(*self.vary.values())]
         return [
-            {key: _drawn(values, number) for (key, values), number in zip(self.vary.items(), row, strict=True)}
-            for row in self._unit_square()
+            {key: _drawn(values, float(share)) for (key, values), share in zip(self.vary.items(), row, strict=True)}
+            for row in self._unit_square(self.sample)
         ]
 
-    def _unit_square(self) -> Any:
+    def _unit_square(self, sample: Sampling) -> np.ndarray:
+        """Return the rows of the design, each key between 0 and 1, by SALib's samplers; it has none for independent draws."""
         import numpy as np
-        from scipy.stats import qmc
 
-        assert self.sample is not None
-        if self.sample.method == "random":
-            return np.random.default_rng([self.sample.seed, *b"sweep"]).random((self.sample.count, len(self.vary)))
-        drawing = qmc.Sobol(len(self.vary), scramble=True, rng=np.random.default_rng([self.sample.seed, *b"sweep"]))
-        return drawing.random(self.sample.count)
+        if sample.method == "random":
+            return np.random.default_rng([sample.seed, *b"sweep"]).random((sample.count, len(self.vary)))
+        from SALib.sample import latin, sobol
+
+        space = problem(self.vary)
+        if sample.method == "latin":
+            return np.asarray(latin.sample(space, sample.count, seed=sample.seed))
+        rows = np.asarray(sobol.sample(space, sample.count, calc_second_order=False, seed=sample.seed))
+        # of every D + 2 rows the first is a point of the sequence itself, the others are made of two
+        return rows if sample.method == "saltelli" else rows[:: len(self.vary) + 2]
 
     def variants(self) -> Iterator[Variant]:
         """Yield every run: of each row of values one with each seed (common random numbers)."""
@@ -145,10 +202,16 @@ class Design:
                 yield Variant(f"{i:05d}-{seed}", row, seed)
 
 
-def _drawn(values: Sequence[Any] | Range, number: float) -> Any:
+def problem(names: Iterable[str]) -> dict[str, Any]:
+    """Return SALib's problem of keys that lie between 0 and 1 each."""
+    names = list(names)
+    return {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
+
+
+def _drawn(values: Sequence[Any] | Range, share: float) -> Any:
     if isinstance(values, Range):
-        return values.value(values.low + number * (values.high - values.low))
-    return values[min(int(number * len(values)), len(values) - 1)]
+        return values.value(share)
+    return values[min(int(share * len(values)), len(values) - 1)]
 
 
 def short(key: str) -> str:
@@ -156,8 +219,20 @@ def short(key: str) -> str:
     return key.removeprefix("models.")
 
 
-def read(path: Path) -> tuple[Path, Design, tuple[str, ...]]:
-    """Read a sweep file; return the scenario's file, the design, and the fields to keep. InputError has file and line."""
+@dataclass(frozen=True)
+class Asked:
+    """What a sweep file asks for, its paths relative to the file; `scenario` None: that of the run it branches off."""
+
+    scenario: Path | None
+    vary: Mapping[str, Sequence[Any] | Range]
+    seeds: tuple[int, ...] | None
+    sample: Sampling | None
+    branch: tuple[Path, str | int] | None
+    fields: tuple[str, ...]
+
+
+def read(path: Path) -> Asked:
+    """Read a sweep file; InputError has file and line."""
     raw, locate = yamlfile.load(path)
     if not isinstance(raw, dict):
         raise InputError(Problem("a sweep is a mapping of keys: scenario, vary, seeds", str(path), 1))
@@ -165,31 +240,36 @@ def read(path: Path) -> tuple[Path, Design, tuple[str, ...]]:
         said = SweepFile.model_validate(raw)
     except ValidationError as error:
         raise InputError(yamlfile.problems(error, str(path), locate, SweepFile)) from None
+    if not said.scenario and said.branch is None:
+        raise InputError(
+            Problem("scenario: missing; name the scenario's file, or the run to branch off: `branch: {run, at}`", str(path), 1)
+        )
     try:
-        design = Design(said.vary, said.seeds, said.sample)
+        Design(said.vary, said.seeds or (1,), said.sample)
     except InputError as error:
         key = tuple(str(error).partition(":")[0].split(".", 1))
         raise InputError([Problem(one.what, str(path), locate(key)) for one in error.problems]) from None
-    return path.parent / said.scenario, design, said.fields
+    branch = (path.parent / said.branch.run, said.branch.at) if said.branch else None
+    return Asked(path.parent / said.scenario if said.scenario else None, said.vary, said.seeds, said.sample, branch, said.fields)
 
 
-def check(scenario: Scenario, design: Design) -> None:
+def check(scenario: Scenario, design: Design, suits: Callable[[Scenario], None] | None = None) -> None:
     """Check the scenario with every value of every key, and both ends of every range, one key at a time.
 
-    InputError says which cannot be.
+    `suits` is asked about each as well, and raises InputError. InputError says which cannot be.
     """
     from twin import build
 
-    ends = {
-        key: [values.value(values.low), values.value(values.high)] if isinstance(values, Range) else values
-        for key, values in design.vary.items()
-    }
+    ends = {key: [values.value(0.0), values.value(1.0)] if isinstance(values, Range) else values for key, values in design.vary.items()}
     first = {key: values[0] for key, values in ends.items()}
     wrong: list[Problem] = []
     for key, values in ends.items():
         for value in values:
             try:
-                build.plan(scenario.with_(**Variant("", {**first, key: value}, design.seeds[0]).changes()))
+                variant = scenario.with_(**Variant("", {**first, key: value}, design.seeds[0]).changes())
+                build.plan(variant)
+                if suits is not None:
+                    suits(variant)
             except InputError as error:
                 wrong += [Problem(f"vary.{key}: {value!r}: {problem.what}") for problem in error.problems]
     if wrong:
