@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from twin import kpi, yamlfile
-from twin.city import MANIFEST, City
+from twin.city import MANIFEST, MOST_PROBLEMS, City
 from twin.driver import Context, Driver
 from twin.errors import InputError, Problem, nearest
 from twin.flows import FlowLink
@@ -145,6 +145,8 @@ def _match(scenario: Scenario, city: City, models: Mapping[str, Model], problems
             what = f"couplings.{kind}.weight: switches and records have no weight; write `{kind}: off` to cut them"
             problems.append(Problem(what, *scenario.place(("couplings", kind, "weight"))))
     for line, row in rows:
+        if len(matcher.problems) >= MOST_PROBLEMS:
+            break
         if not kind_off(scenario, row.kind):
             matcher.add(row, line)
     problems += matcher.problems

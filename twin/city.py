@@ -21,7 +21,9 @@ from twin.errors import InputError, Problem, nearest
 from twin.schematic import BaseSpec
 
 MANIFEST = "city.yaml"
-COUPLINGS_LIMIT_BYTES = 64_000_000
+COUPLINGS_LIMIT_BYTES = 8_000_000
+MOST_PROBLEMS = 20_000
+"""After so many wrong rows the rest of a table is not looked at."""
 HEADER = ("source", "source_element", "target", "target_element", "kind")
 """The columns of couplings.csv."""
 
@@ -128,6 +130,8 @@ class City:
         self.file = self.folder / MANIFEST
         if not self.folder.is_dir():
             raise InputError(Problem(f"no such city pack; a pack is a folder with a {MANIFEST}", str(folder)))
+        if not self.file.resolve().is_relative_to(self.folder.resolve()):
+            raise InputError(Problem(f"{MANIFEST} is a link that leaves the pack; copy the file into the pack", str(self.file), 1))
         data, self.locate = yamlfile.load(self.file)
         if not isinstance(data, dict):
             raise InputError(Problem("a manifest is a mapping of keys: name, crs, timezone, provenance, models", str(self.file), 1))
@@ -162,8 +166,6 @@ class City:
 
     def _leaving(self) -> Iterable[Problem]:
         home = self.folder.resolve()
-        if not self.file.resolve().is_relative_to(home):
-            yield Problem(f"{MANIFEST} is a link that leaves the pack; copy the file into the pack", str(self.file), 1)
         for where, path in self._paths():
             try:
                 inside = (self.folder / path).resolve().is_relative_to(home)
@@ -309,9 +311,12 @@ def read_couplings(path: Path, models: Mapping[str, Any]) -> list[CouplingRow]:
         raise InputError(Problem(f"not CSV in UTF-8: {error} (is the file truncated?)", str(path), max(1, reader.line_num))) from None
     if not lines or tuple(lines[0][1]) != HEADER:
         raise InputError(Problem(f"the first line must be {','.join(HEADER)}", str(path), 1))
-    found, wrong = [], []
+    found: list[CouplingRow] = []
+    wrong: list[Problem] = []
     first: dict[tuple[str, ...], int] = {}
     for line, row in lines[1:]:
+        if len(wrong) >= MOST_PROBLEMS:
+            break
         said = _wrong_row(row, models) or ([f"the same as line {first[tuple(row)]}; keep one"] if tuple(row) in first else [])
         wrong += [Problem(one, str(path), line) for one in said]
         first.setdefault(tuple(row), line)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 SHOWN_PROBLEMS = 100
 """So many problems an InputError says in words; `problems` holds them all."""
+LONGEST_LINE = 1000
+"""A longer line is shown by its two ends: what a stranger's file says may have no end."""
 
 
 class TwinError(Exception):
@@ -20,7 +22,7 @@ class TwinError(Exception):
 class Problem:
     """One mistake in a file of the user's: where it is, what is wrong, what would be right.
 
-    In words it is one line: what a stranger's file says is shown with its control characters escaped.
+    In words it is one line: what a stranger's file says is shown with its control characters escaped, and shortened.
     """
 
     what: str
@@ -29,7 +31,15 @@ class Problem:
 
     def __str__(self) -> str:
         where = "" if not self.file else f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in where + self.what)
+        return _shown(_shortened(where) + _shortened(self.what))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE // 2]} ... {text[-LONGEST_LINE // 4 :]}"
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class InputError(TwinError):
@@ -86,9 +96,12 @@ class CouplingDiverged(EngineFailure):
 
 
 class StorageError(TwinError):
-    """A run folder cannot be written or read: full disk, not a run, a damaged file."""
+    """A run folder cannot be written or read: full disk, not a run, a damaged file. In words it is one line."""
 
     exit_code = 4
+
+    def __str__(self) -> str:
+        return _shown(_shortened(super().__str__()))
 
 
 def nearest(wrong: str, known: Iterable[str], *, what: str = "") -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 """The version of a sweep's folder."""
+_ID = re.compile(r"[0-9]{5,9}-[0-9]{1,19}")
+"""What a run of a sweep may be called: it names files, so that it must not lead out of the folder."""
 LIMIT_BYTES = 64 * 2**20
 """A larger plan is refused unread."""
 
@@ -220,13 +224,31 @@ def read_plan(folder: Path, *, variants: bool = True) -> dict[str, Any]:
         if variants:
             with storing(path.with_name(VARIANTS), "cannot be read"), path.with_name(VARIANTS).open("rb") as lines:
                 plan["variants"] = [Variant(**json.loads(line)) for line in lines]
-            if len({one.id for one in plan["variants"]}) != len(plan["variants"]):
-                raise ValueError("a run stands in it twice")
-        if not all(isinstance(plan[key], list) and all(isinstance(one, str) for one in plan[key]) for key in ("keys", "fields")):
-            raise ValueError("its keys or fields are no list of names")
+        _check_plan(plan)
         return plan
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
+
+
+def _check_plan(plan: Mapping[str, Any]) -> None:
+    """Raise ValueError, TypeError or KeyError for a plan that no sweep writes."""
+    if not all(isinstance(plan[key], list) and all(isinstance(one, str) for one in plan[key]) for key in ("keys", "fields")):
+        raise ValueError("its keys or fields are no list of names")
+    variants = plan.get("variants")
+    if variants is None:
+        return
+    strange = [one.id for one in variants if not (isinstance(one.id, str) and _ID.fullmatch(one.id) and isinstance(one.values, dict))]
+    if strange:
+        raise ValueError(f"{str(strange[0])[:80]!r} is no run of a sweep")
+    if len({one.id for one in variants}) != len(variants):
+        raise ValueError("a run stands in it twice")
+    rows = (
+        len({one.id.partition("-")[0] for one in variants})
+        if plan["sample"]
+        else math.prod(len(plan["values"][key]) for key in plan["keys"])
+    )
+    if rows * len(plan["seeds"]) != len(variants) or any(one.values.keys() != set(plan["keys"]) for one in variants):
+        raise ValueError(f"{len(variants)} runs of {rows} variants do not fit its keys and seeds")
 
 
 @contextlib.contextmanager

@@ -22,6 +22,8 @@ from twin.units import Seconds
 Place = Callable[[Sequence[Any]], tuple[str, int]]
 """`place(("timeline", "detour"))` -> the file and line of that key, or the override that set it."""
 
+MOST_STEPS = 20
+"""So many dots an override's key may have."""
 KERNEL_KEYS = ("type", "host", "period")
 """The keys of a model's stanza that are the kernel's; every other is an option of the model."""
 
@@ -259,6 +261,8 @@ def read(path: str | Path, sets: Sequence[str] = (), *, beside: Path | None = No
             raise InputError(f"--set {text}: write it as key.key=value, for example --set seed=7")
         parsed, _ = yamlfile.parse(value, f"--set {text}")
         steps = tuple(keys.strip().split("."))
+        if len(steps) > MOST_STEPS:
+            raise InputError(f"--set {text}: a key of {len(steps):,} steps; at most {MOST_STEPS}")
         change: Any = parsed
         for step in reversed(steps):
             change = {step: change}

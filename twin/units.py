@@ -11,8 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-_UNIT = re.compile(r"(?:1|%|[A-Za-zµ°]+[0-9]?)(?:[ /*](?:[A-Za-zµ°]+[0-9]?)){0,4}")
+_UNIT = re.compile(r"(?:1|%|[A-Za-zµ°]{1,24}[0-9]?)(?:[ /*](?:[A-Za-zµ°]{1,24}[0-9]?)){0,4}")
 """What a unit may be spelled like: `m3/s`, `1/m2`, `kW h`; no expression of a stranger reaches pint."""
+LONGEST_TEXT = 100
+"""No quantity or moment is longer; a pattern tries a longer one in all too many ways."""
 LONGEST_S = 366 * 86400
 """The longest time a scenario may name, in seconds."""
 _SI_FIRST = {"%": "percent", "people": "1", "vehicles": "1"}
@@ -44,8 +46,9 @@ def factor(source: str, target: str) -> float:
     """Return what a value in `source` is multiplied by to be in `target`; ValueError if unlike."""
     if source == target:
         return 1.0
-    if not _UNIT.fullmatch(source):
-        raise ValueError(f"{source} is no unit")
+    for unit in (source, target):
+        if len(unit) > LONGEST_TEXT or not _UNIT.fullmatch(unit):
+            raise ValueError(f"'{unit[:LONGEST_TEXT]}' is no unit")
     give, take = _common(source), _common(target)
     if give and take:
         if give[1] != take[1]:
@@ -100,6 +103,8 @@ def quantity(text: object, unit: str) -> float:
         raise ValueError(f"a bare number {text:g} where a unit is needed; write '{text:g} {unit}' if that is meant")
     if not isinstance(text, str):
         raise ValueError(f"expected a quantity such as '5 {unit}'")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"'{text[:LONGEST_TEXT]}...' is no quantity; write for example '5 {unit}'")
     match = re.fullmatch(r"\s*([-+]?[0-9][0-9_]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?)\s*([^\d\s].*|1/.*)?", text)
     if match is None:
         raise ValueError(f"'{text}' is no quantity; write for example '5 {unit}'")
@@ -148,6 +153,8 @@ def clock_s(text: object, start: datetime) -> int:
     if not isinstance(text, str):
         raise ValueError(f"{text!r} is no time; write for example '21:40' or '+12 min'")
     text = text.strip()
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"'{text[:LONGEST_TEXT]}...' is no time; write for example '21:40'")
     if text.startswith("+"):
         return _whole_seconds(text[1:].strip())
     if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text):

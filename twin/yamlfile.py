@@ -15,6 +15,10 @@ from twin.errors import InputError, Problem, nearest
 
 SIZE_LIMIT_BYTES = 1_000_000
 NODE_LIMIT = 100_000
+WRITTEN_LIMIT = 20_000
+"""Values and keys a file may have as written; reading takes some 50 us for each."""
+TEXT_LIMIT = 20_000
+"""Letters of one value."""
 DEPTH_LIMIT = 40
 BRACKET_LIMIT = 200
 
@@ -39,7 +43,7 @@ def load(path: str | Path) -> tuple[Any, Locate]:
     """Read `path` as plain data (dict, list, str, int, float, bool, None) and a line finder.
 
     Dates and times stay text. InputError: no such file, too big, not UTF-8, not YAML, a tag, a
-    duplicate key, a merge key, or aliases that multiply beyond `NODE_LIMIT` values.
+    duplicate key, a merge key, more than `WRITTEN_LIMIT` values, or aliases that multiply beyond `NODE_LIMIT`.
     """
     path = Path(path)
     if path.is_dir():
@@ -59,7 +63,18 @@ def load(path: str | Path) -> tuple[Any, Locate]:
 def parse(text: str, file: str = "") -> tuple[Any, Locate]:
     """Read YAML text as `load` does; `file` is the name that errors carry."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.composer import Composer
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    class Counting(Composer):
+        written = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.written += 1
+            if self.written > WRITTEN_LIMIT:
+                line = self.parser.peek_event().start_mark.line + 1
+                raise InputError(Problem(f"more than {WRITTEN_LIMIT:,} values and keys; write a smaller file", file, line))
+            return super().compose_node(parent, index)
 
     for number, line in enumerate(text.splitlines()[:20], 1):
         if line.startswith("%"):
@@ -67,6 +82,7 @@ def parse(text: str, file: str = "") -> tuple[Any, Locate]:
     if deep := _too_many_brackets(text):
         raise InputError(Problem(f"nested too deep: more than {BRACKET_LIMIT} open brackets", file, deep))
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = Counting
     try:
         node = yaml.compose(text)
     except MarkedYAMLError as error:
@@ -208,6 +224,9 @@ class _Reader:
 
     def text(self, node: Any, _path: tuple[Any, ...]) -> str:
         text = str(node.value)
+        if len(text) > TEXT_LIMIT:
+            self.problem(node, f"a text of {len(text):,} letters; at most {TEXT_LIMIT:,}")
+            return text[:1]
         if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\r" for c in text):
             self.problem(node, f"control characters in {ascii(text)[:40]}; write plain text")
         return text
