@@ -1,5 +1,6 @@
 """The scripts of the gallery run, as their first lines say, and leave what they promise."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 LEFT = {
     "planner": ["as_it_is/manifest.json", "closed/manifest.json", "closed-or-not.html", "closed.png"],
     "researcher": ["isolated-after-2/manifest.json", "isolated-after-4/manifest.json", "unserved.png"],
+    "optimiser": ["optimiser/as-it-is-evening-1/manifest.json", "optimiser/plan-07-evening-2/manifest.json"],
     "drill_organiser": ["drill/manifest.json", "drill.png", "drill-report.html", "drill-report.pdf", "drill-replay.html"],
 }
 
@@ -25,5 +27,8 @@ def test_a_script_of_the_gallery_runs(name, tmp_path):
     ran = subprocess.run([sys.executable, script, "small"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert ran.stdout.strip()
+    if name == "optimiser":
+        less = re.search(r"best: plan \d+, \d+ kW h not served, (\d+)% less than as it is", ran.stdout)
+        assert less and int(less[1]) >= 30, ran.stdout
     for file in LEFT[name]:
         assert (tmp_path / "runs" / "gallery" / file).stat().st_size > 1000, file
