@@ -286,7 +286,10 @@ class Model:
             "now_s": self.now_s,
             "rng": self.rng.bit_generator.state,
             "arrays": {name: array.copy() for name, array in self.arrays.items()},
-            "boxes": {n: {"waiting": np.concatenate([np.empty(0, FLOW), *b.waiting]), "passed": b.passed} for n, b in self.boxes.items()},
+            "boxes": {
+                name: {"waiting": np.concatenate([np.empty(0, FLOW), *box.waiting]), "passed": box.passed, "sizes": box.sizes}
+                for name, box in self.boxes.items()
+            },
             "engine": self.save(),
         }
 
@@ -298,7 +301,7 @@ class Model:
             self.arrays[name][...] = array
         for name, box in snapshot["boxes"].items():
             self.boxes[name].waiting = [box["waiting"].copy()] if len(box["waiting"]) else []
-            self.boxes[name].passed = box["passed"]
+            self.boxes[name].passed, self.boxes[name].sizes = box["passed"], box["sizes"]
         self.load(snapshot["engine"])
 
 

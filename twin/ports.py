@@ -185,11 +185,11 @@ def FlowIn(*, at: str, kind: str) -> Flow:  # noqa: N802
 
 
 class Box:
-    """The records waiting at one end of a flow, with the count of all that ever passed."""
+    """The records waiting at one end of a flow, with the count of all that ever passed, and the sum of their sizes (at least 1 each)."""
 
     def __init__(self) -> None:
         self.waiting: list[np.ndarray] = []
-        self.passed = 0
+        self.passed = self.sizes = 0
 
     def emit(self, records: np.ndarray | Iterable[tuple[int, int, int, int, int]]) -> None:
         """Put records in: (id, at, destination, size, t_s)."""
@@ -197,6 +197,7 @@ class Box:
         if array.size:
             self.waiting.append(array)
             self.passed += array.size
+            self.sizes += size_of(array)
 
     def take(self) -> np.ndarray:
         """Return everything that waits, in order of arrival, and empty the box."""
@@ -205,3 +206,14 @@ class Box:
         taken = self.waiting[0] if len(self.waiting) == 1 else np.concatenate(self.waiting)
         self.waiting = []
         return taken
+
+    @property
+    def taken(self) -> tuple[int, int]:
+        """How many records were ever taken out, and the sum of their sizes."""
+        left = np.concatenate([np.empty(0, FLOW), *self.waiting])
+        return self.passed - left.size, self.sizes - size_of(left)
+
+
+def size_of(records: np.ndarray) -> int:
+    """Return the sum of the sizes of `FLOW` records; one that says none counts as one."""
+    return int(np.maximum(records["size"], 1).sum())

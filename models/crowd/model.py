@@ -222,7 +222,11 @@ class Crowd(Model):
         """Return the people: all were in the seats; they boarded, drove or walked away, or are still here."""
         evening = self.evening
         here = int(evening.seated().sum()) + len(evening.movement.walkers) + evening.in_cars()
-        return [Account("people", "1", float(evening.people), float(evening.gone()), float(here))]
+        drove, handed_over = evening.parks.driven, self.boxes["departures"].sizes
+        return [
+            Account("people", "1", float(evening.people), float(evening.gone()), float(here)),
+            Account("people who drove off", "1", float(drove), float(handed_over), 0.0),
+        ]
 
     def looks(self) -> dict[str, Any]:
         """Return how areas and people are drawn; seats, gate widths and names."""

@@ -328,11 +328,15 @@ class Traffic(Model):
         fleet, charging = self.fleet, self.charging
         running, _ = self.sumo.counts()
         stored = charging.brought_kwh + charging.drawn_kwh * EFFICIENCY
+        cars, people = self.boxes["arrivals"].taken
         return [
             Account("vehicles on the roads", "1", fleet.departed, fleet.arrived, running),
             Account("cars from car parks", "1", fleet.cars_in, fleet.cars_out, self._cars_held()),
             Account("people in cars from car parks", "1", fleet.people_in, fleet.people_out, fleet.people_held()),
             Account("energy in plugged-in cars", "kWh", stored, charging.taken_kwh, charging.held_kwh(), tolerance=1e-6),
+            Account("vehicles that are known", "1", fleet.departed, fleet.arrived, len(fleet.drivers)),
+            Account("cars taken over", "1", cars, fleet.cars_in, 0),
+            Account("people taken over", "1", people, fleet.people_in, 0),
         ]
 
     def _cars_held(self) -> int:
