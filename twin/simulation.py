@@ -419,7 +419,7 @@ class Simulation:
         if error is not None and self.status in ("done", "degraded"):
             self.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             self.error = str(error) or type(error).__name__
-        elif ran is not None and error is None and ran.now_s < self.scenario.duration:
+        elif ran is not None and error is None and self.status != "failed" and ran.now_s < self.scenario.duration:
             self.status = "interrupted"
         try:
             with whole_instants(ran) if ran is not None else contextlib.nullcontext():
