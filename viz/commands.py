@@ -127,7 +127,7 @@ def compare(
     from viz.compare import compare as write
 
     path = out or Path(f"{folder_a.resolve().name}-{folder_b.resolve().name}.html")
-    write(open_run(folder_a), open_run(folder_b), path)
+    typer.echo(write(open_run(folder_a), open_run(folder_b), path))
     typer.echo(path)
 
 

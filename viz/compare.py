@@ -30,19 +30,25 @@ class Both:
     sums: tuple[dict[str, str], dict[str, str]]
 
 
-def compare(a: Run, b: Run, path: Path) -> None:
-    """Write a comparison of two runs to `path`: .html, .md (pictures in NAME_files) or .pdf.
+def compare(a: Run, b: Run, path: Path) -> str:
+    """Write a comparison of two runs to `path`: .html, .md (pictures in NAME_files) or .pdf; return where they part, in a sentence.
 
     InputError: another format, a folder that is missing. StorageError: a run is damaged, or the disk refuses.
     """
     path = Path(path)
     typeset.check(path)
-    typeset.write(document(a, b), path)
+    both = _read(a, b)
+    typeset.write(_document(both), path)
+    return _first(both).text
 
 
 def document(a: Run, b: Run) -> Document:
     """Return the comparison as plain data with its pictures."""
-    both = _read(a, b)
+    return _document(_read(a, b))
+
+
+def _document(both: Both) -> Document:
+    a, b = both.a, both.b
     sections = [
         Section("Where they part", _partings(both)),
         Section("Key figures", _kpis(both)),
@@ -99,18 +105,21 @@ def _head(both: Both) -> list[Block]:
         blocks.append(Text(f"{len(differing)} of the {plural(common, 'key figure')} that both have differ; {_verdicts(both)}"))
     tiles = [_tile(one, other, _best(both, one, other)) for _, one, other in differing[:8]]
     blocks += [Tiles(tiles)] if tiles else []
+    return [*blocks, _first(both)]
+
+
+def _first(both: Both) -> Note | Text:
+    """Say in one sentence where the two first part."""
     if both.same:
-        blocks.append(Note("Identical data: fields, positions, journal and static data of both runs are the same bytes.", "good"))
-    elif both.partings:
+        return Note("Identical data: fields, positions, journal and static data of both runs are the same bytes.", "good")
+    if both.partings:
         first = both.partings[0]
         what = f"{first.what} {first.element}".strip()
         here = f"A: {short(first.a) or 'nothing'}; B: {short(first.b) or 'nothing'}"
-        blocks.append(Text(f"They first part at {a.clock(first.second)}, in the {first.record}: {what} ({here})."))
-    elif _compared(both):
-        blocks.append(Text(f"No difference was found in what both recorded: {_listed(_compared(both))}."))
-    else:
-        blocks.append(Note("Nothing was compared: the runs have no output at a common sample, no positions and no journal in common."))
-    return blocks
+        return Text(f"They first part at {both.a.clock(first.second)}, in the {first.record}: {what} ({here}).")
+    if _compared(both):
+        return Text(f"No difference was found in what both recorded: {_listed(_compared(both))}.")
+    return Note("Nothing was compared: the runs have no output at a common sample, no positions and no journal in common.")
 
 
 def _provenance(both: Both) -> list[Block]:

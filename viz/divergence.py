@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +56,42 @@ def same_data(ours: Mapping[str, str], theirs: Mapping[str, str]) -> bool:
     return all(part in ours and ours[part] == theirs.get(part) for part in DATA)
 
 
+def first(a: Run, b: Run) -> Parting | None:
+    """Return where two runs first part, in their fields, journal or positions; None when what both recorded is the same.
+
+    Files that are the same in both are not read any further, so that this is quick where runs part late or little.
+    """
+    found = [one for one in (apart(a, b)[1], journal(a, b), tracks(a, b)) if one is not None]
+    return min(found, key=lambda one: one.second, default=None)
+
+
+def same_files(a: Run, b: Run, *inside: str) -> bool:
+    """Tell whether a folder or file of both runs holds the same bytes; one file under two names is not read."""
+    both = [_files(run.path.joinpath(*inside)) for run in (a, b)]
+    if not both[0] or both[0].keys() != both[1].keys():
+        return False
+    return all(path.samefile(other) or _sum(path) == _sum(other) for path, other in zip(*(one.values() for one in both), strict=True))
+
+
+def _files(under: Path) -> dict[str, Path]:
+    """Return the files under a folder (or the file itself) by their place in it, in one order."""
+    if under.is_file():
+        return {"": under}
+    found = sorted(path for path in under.rglob("*") if path.is_file() and path.suffix not in (".tmp", ".partial"))
+    return {str(path.relative_to(under)): path for path in found}
+
+
+def _sum(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _alike(a: Run, b: Run, model: str) -> bool:
+    """Tell whether the same bytes of a model mean the same in both: elements, units, seconds."""
+    keys = ("record_every_s", "tracks_every_s", "duration_s", "committed_s")
+    return all(a.manifest.get(key) == b.manifest.get(key) for key in keys) and same_files(a, b, "static", f"{model}.json")
+
+
 def common_times(a: Run, b: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the seconds after the start that both recorded, and their indices in each run."""
     return np.intersect1d(a.times_s, b.times_s, assume_unique=True, return_indices=True)
@@ -92,7 +130,10 @@ def apart(a: Run, b: Run) -> tuple[list[Apart], Parting | None]:
     times, _, _ = common_times(a, b)
     found: list[Apart] = []
     first: Parting | None = None
+    alike = {model: _alike(a, b, model) for model in a.models if model in b.models}
     for model, port in common_ports(a, b):
+        if alike[model] and same_files(a, b, "fields.zarr", model, port.name):
+            continue
         ours, theirs, ids = values(a, b, model, port)
         unequal = _differs(ours, theirs)
         if not unequal.any():
@@ -169,8 +210,9 @@ def journal(a: Run, b: Run) -> Parting | None:
 def tracks(a: Run, b: Run) -> Parting | None:
     """Return the first position, at a second that both recorded, that is not the same in both; None when they never part."""
     upto, every_s = min(a.committed_s, b.committed_s), common_track_s(a, b)
-    for start in range(0, upto + 1, WINDOW_S) if every_s else ():
-        partings = [_positions(a, b, model, (start, min(start + WINDOW_S - 1, upto)), every_s) for model in common_movers(a, b)]
+    movers = [one for one in common_movers(a, b) if not (_alike(a, b, one) and same_files(a, b, "tracks", one))]
+    for start in range(0, upto + 1, WINDOW_S) if every_s and movers else ():
+        partings = [_positions(a, b, model, (start, min(start + WINDOW_S - 1, upto)), every_s) for model in movers]
         found = [one for one in partings if one is not None]
         if found:
             return min(found, key=lambda one: one.second)

@@ -28,10 +28,8 @@ scenario = twin.load("configs/scenarios/first_look.yaml").with_(
 
 def hot(seed: int) -> dict[str, object]:
     """Return how much more each bus of two feeders asks for in one hot evening."""
-    factors = np.random.default_rng(seed).normal(2.2, 0.2, len(feeders)).round(2)
-    return {
-        f"hot_{bus}": {"at": "+1 s", "do": "grid.scale_load", "bus": bus, "factor": float(factor)} for bus, factor in zip(feeders, factors)
-    }
+    factors = dict(zip(feeders, np.random.default_rng(seed).normal(2.2, 0.2, len(feeders)).round(2).tolist(), strict=True))
+    return {f"hot_{bus}": {"at": "+1 s", "do": "grid.scale_load", "bus": bus, "factor": factor} for bus, factor in factors.items()}
 
 
 def unserved_kwh(tie: str, shed: dict[str, float], name: str) -> float:

@@ -72,6 +72,25 @@ def test_the_first_difference_of_the_fields_is_there_in_the_record(a, b):
         assert a.fields[name].sel(time=before).equals(b.fields[name].sel(time=before))
 
 
+def test_the_first_parting_is_found_without_drawing_and_same_files_are_not_read(a, b, root, monkeypatch):
+    first = divergence.first(a, b)
+    assert (a.clock(first.second), first.record, first.what) == ("21:30:10", "fields", "people.inside")
+    copy = open_run(Path(shutil.copytree(a.path, root / "copy")))
+    assert divergence.first(a, copy) is None
+    monkeypatch.setattr(divergence, "values", lambda *_: pytest.fail("fields of the same bytes were read"))
+    monkeypatch.setattr(divergence, "_positions", lambda *_: pytest.fail("positions of the same bytes were read"))
+    assert divergence.first(a, copy) is None
+    with pytest.raises(pytest.fail.Exception, match="fields of the same bytes"):
+        divergence.first(a, b)
+
+
+def test_the_same_bytes_mean_another_thing_where_elements_are_others(a, root):
+    other = Path(shutil.copytree(a.path, root / "renamed"))
+    sheet = other / "static" / "people.json"
+    sheet.write_text(sheet.read_text().replace('"on foot"', '"afoot"'))
+    assert not divergence._alike(a, open_run(other), "people") and divergence._alike(a, open_run(other), "roads")
+
+
 def test_key_figures_stand_side_by_side_with_their_difference_and_who_is_better(a, b):
     assert rows(document(a, b), "Key figures") == [
         ["Nearly all out after", "4.5", "3", "min", "-1.5 min", "-33.3 %", "≤ 6 min", "met", "met", "B"],
@@ -159,13 +178,13 @@ def test_runs_without_anything_in_common_are_told_so(a, root):
 
 
 @pytest.mark.parametrize("suffix", typeset.FORMATS)
-def test_the_command_writes_every_format_whole(a, b, tmp_path, capsys, suffix, monkeypatch):
-    monkeypatch.setattr(compares, "document", lambda *_: document(a, b))
+def test_the_command_writes_every_format_whole(a, b, tmp_path, capsys, suffix):
     path = tmp_path / f"compare{suffix}"
     with pytest.raises(SystemExit) as stop:
         cli.main(["compare", str(a.path), str(b.path), "-o", str(path)])
     assert stop.value.code == 0
-    assert capsys.readouterr().out.strip() == str(path)
+    told = capsys.readouterr().out.splitlines()
+    assert told == ["They first part at 21:30:10, in the fields: people.inside everybody (A: 966.667; B: 950).", str(path)]
     data = path.read_bytes()
     assert data.startswith({".html": b"<!DOCTYPE html>", ".md": b"Comparison of two runs", ".pdf": b"%PDF-"}[suffix])
     if suffix == ".md":
