@@ -84,7 +84,7 @@ class Simulation:
         self._folder_was_there = self.folder.exists()
         self.scratch = self.folder / "scratch"
         self.plan = build.plan(self.scenario, self.scratch)
-        self.ground = ground_of(self.plan.city, self.scenario.cameras) if record else Ground()
+        self.ground = ground_of(self.plan.city, self.scenario.cameras) if record and past is None else Ground()
         self.watch = watch
         self.recorder: Any = None
         self.status = "done"

@@ -20,22 +20,26 @@ FIRST_S = 5
 
 
 class Clock:
-    """Wall time by part, in seconds."""
+    """Wall time, and processor time of this process, by part (s)."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, float] = {}
+        self.parts: dict[str, tuple[float, float]] = {}
+
+    def add(self, part: str, wall_s: float, cpu_s: float) -> None:
+        """Add to a part."""
+        before = self.parts.get(part, (0.0, 0.0))
+        self.parts[part] = before[0] + wall_s, before[1] + cpu_s
 
     def around(self, what: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """Return `call` with its time added to a part; the host's model is named where it has one."""
 
         def timed(*arguments: Any, **rest: Any) -> Any:
-            started = time.monotonic()
+            started, cpu = time.monotonic(), time.process_time()
             try:
                 return call(*arguments, **rest)
             finally:
                 name = getattr(getattr(arguments[0], "model", None), "name", "") if arguments else ""
-                part = f"{what} {name}".strip()
-                self.parts[part] = self.parts.get(part, 0.0) + time.monotonic() - started
+                self.add(f"{what} {name}".strip(), time.monotonic() - started, time.process_time() - cpu)
 
         return timed
 
@@ -65,7 +69,7 @@ def resume(folder: str, started: float) -> dict[str, Any]:
     from twin.simulation import Simulation
 
     clock = Clock()
-    clock.parts["starting Python, imports"] = time.monotonic() - started
+    clock.add("starting Python, imports", time.monotonic() - started, time.process_time())
     for kind, name in ((Inline, "start_open"), (Process, "start_open"), (Process, "finish_open")):
         setattr(kind, name, clock.around("waiting for" if name == "finish_open" else "opening", getattr(kind, name)))
     simulation = clock.around("reading run, state, scenario, city", Simulation.resume)(folder)
@@ -74,9 +78,11 @@ def resume(folder: str, started: float) -> dict[str, Any]:
         clock.around(f"first {FIRST_S} simulated s", simulation.until)(at_s + FIRST_S)
         ready_s = time.monotonic() - started
         here = psutil.Process()
-        cpu_s = sum(sum(one.cpu_times()[:2]) for one in [here, *here.children(recursive=True)])
-    parts = clock.parts | {"the rest": ready_s - sum(clock.parts.values())}
-    return {"ready_s": ready_s, "at_s": at_s, "cpu_s": cpu_s, "parts_s": parts}
+        mine_s, *engines_s = (sum(one.cpu_times()[:2]) for one in [here, *here.children(recursive=True)])
+    walls, cpus = map(sum, zip(*clock.parts.values(), strict=True))
+    clock.add("the rest", ready_s - walls, mine_s - cpus)
+    clock.add("engines in processes", 0.0, sum(engines_s))
+    return {"ready_s": ready_s, "at_s": at_s, "cpu_s": mine_s + sum(engines_s), "parts_s": clock.parts}
 
 
 if __name__ == "__main__":
