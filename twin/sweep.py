@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from twin import yamlfile
 from twin.errors import InputError, Problem
 from twin.scenario import Scenario, merged
 from twin.storage import canonical
+from twin.units import clock_s
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,12 +44,23 @@ class _Part(BaseModel):
 
 
 class Range(_Part):
-    """A key that is sampled between two numbers; `unit` is written behind them."""
+    """A key that is sampled between two numbers; `unit` is written behind them. Or between two moments: '+5 min', '+1 h'."""
 
     low: float = Field(alias="from", allow_inf_nan=False)
     high: float = Field(alias="to", allow_inf_nan=False)
     unit: str = ""
     whole: bool = Field(False, description="only whole numbers, both ends among them")
+
+    moment: bool = Field(False, description="whole seconds after the start")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moments(cls, said: Any) -> Any:
+        """Read two moments after the start as their seconds."""
+        if not isinstance(said, Mapping) or not all(isinstance(said.get(end), str) and said[end].startswith("+") for end in ("from", "to")):
+            return said
+        first, last = (float(clock_s(said[end], datetime(2000, 1, 1))) for end in ("from", "to"))
+        return {**said, "from": first, "to": last, "unit": "s", "whole": True, "moment": True}
 
     @model_validator(mode="after")
     def _ordered(self) -> Range:
@@ -63,7 +76,8 @@ class Range(_Part):
             drawn: float | int = int(min(self.low + math.floor(share * (self.high - self.low + 1)), self.high))
         else:
             drawn = float(f"{self.low + share * (self.high - self.low):.9g}")
-        return f"{drawn} {self.unit}" if self.unit else drawn
+        said = f"{drawn} {self.unit}" if self.unit else drawn
+        return f"+{said}" if self.moment else said
 
 
 class Sampling(_Part):

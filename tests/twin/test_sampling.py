@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import twin.statistics  # noqa: F401
 from twin.errors import InputError
-from twin.sweep import Design, Range, Sampling, short
+from twin.sweep import Design, Range, Sampling, read, short
 
+ROOT = Path(__file__).parents[2]
 VARY = {
     "a": Range(**{"from": 10.0, "to": 20.0, "unit": "m"}),
     "b": ["x", "y"],
@@ -39,6 +42,14 @@ def test_a_latin_hypercube_and_sobols_sequence_fill_every_part_of_every_range_on
         assert parts == list(range(64)), method
         assert [row["b"] for row in found].count("x") == 32
         assert [sum(row["c"] == whole for row in found) for whole in range(1, 9)] == [8] * 8, "every whole number as often"
+
+
+def test_a_moment_is_sampled_between_two_moments():
+    span = Range(**{"from": "+11 min", "to": "+12 min"})
+    assert (span.value(0.0), span.value(0.5), span.value(1.0)) == ("+660 s", "+690 s", "+720 s")
+    asked = read(ROOT / "configs" / "sweeps" / "supply.yaml")
+    design = Design(asked.vary, (1,), asked.sample)
+    assert len(design) == 80 and all(660 <= int(row["timeline.isolated.at"][1:-2]) <= 900 for row in design.rows)
 
 
 def test_a_sample_that_cannot_be_is_refused():
