@@ -13,12 +13,12 @@ import optuna
 
 import twin
 
-trials, evenings = (8, (1, 2)) if "small" in sys.argv else (40, (1, 2, 3))
+trials, evenings = (6, (1, 2)) if "small" in sys.argv else (40, (1, 2, 3))
 feeders = [f"B{i}" for i in range(1, 9)]
 unasked = {"gates_clear", "densest", "cars_away", "dark_signals", "travel_time", "lowest_pressure"}
 scenario = twin.load("configs/scenarios/first_look.yaml").with_(
     start="2014-08-16 21:38",
-    duration="40 min",
+    duration="30 min",
     models={"traffic": None, "crowd": None, "water": None, "gas": None},
     kpis=dict.fromkeys(unasked),
     objectives={"leave_safely": None, "keep_water": None, "keep_moving": None},

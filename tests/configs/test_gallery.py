@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from twin import sweep
+from twin.experiment import Sweep
+
 ROOT = Path(__file__).parents[2]
 LEFT = {
     "planner": ["as_it_is/manifest.json", "closed/manifest.json", "closed-or-not.html", "closed.png"],
     "researcher": ["isolated-after-2/manifest.json", "isolated-after-4/manifest.json", "unserved.png"],
-    "optimiser": ["optimiser/as-it-is-evening-1/manifest.json", "optimiser/plan-07-evening-2/manifest.json"],
+    "optimiser": ["optimiser/as-it-is-evening-1/manifest.json", "optimiser/plan-05-evening-2/manifest.json"],
     "drill_organiser": ["drill/manifest.json", "drill.png", "drill-report.html", "drill-report.pdf", "drill-replay.html"],
 }
 
@@ -32,3 +35,9 @@ def test_a_script_of_the_gallery_runs(name, tmp_path):
         assert less and int(less[1]) >= 30, ran.stdout
     for file in LEFT[name]:
         assert (tmp_path / "runs" / "gallery" / file).stat().st_size > 1000, file
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "configs" / "sweeps").glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_sweep_of_the_project_can_be_run(file, tmp_path):
+    said = sweep.read(file)
+    Sweep(said.scenario, said.vary, said.seeds, sample=said.sample, fields=said.fields, folder=tmp_path, branch=said.branch).check()

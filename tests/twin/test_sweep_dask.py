@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import random
 import signal
+import sys
+import time
 from pathlib import Path
 
 import mini
@@ -98,6 +102,52 @@ def test_a_stop_ends_what_runs_on_the_workers_and_the_sweep_goes_on_later(client
     after = {path: path.stat().st_mtime_ns for path in sweep.folder.glob("runs/*/manifest.json")}
     kept = [path for path in before if before[path] == after[path]]
     assert len(after) == 4 and kept, "a run that was finished was run again"
+
+
+@pytest.mark.slow
+def test_the_command_stops_and_goes_on_on_a_cluster(client, scenario):
+    """Ctrl-C ends what runs on the workers; kill -9 leaves it to end there, and nothing is run beside it, or again."""
+    file, folder = scenario.parent / "rooms.yaml", scenario.parent / "commanded"
+    file.write_text("scenario: mini.yaml\nvary: {models.heat.rooms: [2, 3, 4, 5, 6]}\nseeds: 2\n")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-m", "twin.cli", "sweep", str(file), "--out", str(folder), "--dask", client.scheduler.address]
+    for signal_, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        told = psutil.Popen(command, env=env, start_new_session=True)
+        while not (running := [one for one in attempts() if str(folder) in one.cmdline()]):
+            assert told.poll() is None
+            time.sleep(0.02)
+        told.send_signal(signal_)
+        assert told.wait(30) == code
+        assert signal_ == signal.SIGKILL or gone(running)
+    ended = psutil.Popen(command, env=env)
+    assert ended.wait(300) == 0
+    first = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/manifest.json")}
+    assert len(first) == 10 and not attempts()
+    logs = "".join(path.read_text() for path in folder.glob("logs/*.log"))
+    assert "-- try" not in logs, "no run failed, whatever was stopped"
+
+
+@pytest.mark.slow
+def test_forty_runs_while_workers_are_killed_are_forty_results(client, scenario):
+    sweep = Sweep(scenario, {"models.heat.rooms": list(range(2, 12))}, range(4), folder=scenario.parent / "forty")
+    chance, killed, began = random.Random(5), [], time.monotonic()
+
+    def watch(progress) -> None:
+        if progress.last is not None and progress.finished % 4 == 0 and (running := attempts()):
+            worker = chance.choice(running).parent()
+            worker.kill()
+            killed.append(worker.pid)
+
+    ds = sweep.run(client, watch=watch)
+    took_s = time.monotonic() - began
+    assert len(killed) >= 5 and ds.coldest.notnull().all() and (ds.status == "done").all()
+    names = [path.name for path in (sweep.folder / "runs").iterdir()]
+    assert len(names) == 40
+    plan = experiment.read_plan(sweep.folder)
+    for variant in plan["variants"]:
+        alone = twin.simulate(twin.load(scenario).with_(**variant.changes()), scenario.parent / "forty-alone" / variant.id)
+        assert twin.open_run(sweep.folder / "runs" / variant.id).digest == alone.digest
+    print(f"\n40 runs on 2 workers, {len(killed)} of which were killed: 40 results, each once and as alone, {took_s:.0f} s")
 
 
 def test_workers_that_do_not_see_the_folder_are_named(client, scenario, monkeypatch, tmp_path):
