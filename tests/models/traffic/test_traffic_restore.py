@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import re
+from pathlib import Path
 
+import libsumo
 import numpy as np
 import pytest
 
@@ -49,6 +52,29 @@ def test_a_restored_run_has_the_same_outputs_and_the_same_future(demo, live, unt
     assert same(model, arrays) == []
     assert np.array_equal(tracks, same_tracks)
     assert [(one.notice, one.element, one.happened_s) for one in model.notices if one.happened_s > 200] == told
+
+
+def state(model, path: Path) -> str:
+    """Return what SUMO itself writes of its state, without the date, the options and the draws of all its runs so far."""
+    libsumo.simulation.saveState(str(path))
+    text = path.read_text()
+    return re.sub(r"<rngState[^>]*>", "", text[text.index("<snapshot") :])
+
+
+@pytest.mark.parametrize("mode", ["micro", "meso"])
+def test_driving_again_without_finding_ways_leaves_sumo_in_the_very_same_state(demo, live, until, tmp_path, mode):
+    model = live(demo, mode=mode)
+    until(model, 60)
+    model.boxes["arrivals"].emit(np.array([(i, 0, -1, 2, 60) for i in range(12)], FLOW))
+    until(model, 120)
+    model.boxes["arrivals"].emit(np.array([(i, 0, -1, 1, 120) for i in range(12, 20)], FLOW))
+    until(model, 240)
+    assert sum(command == "draw" for _, command, _ in model.sumo.log) > 4
+    snapshot, was = model.snapshot(), state(model, tmp_path / "was.xml")
+
+    model = live(demo, mode=mode)
+    model.restore(snapshot)
+    assert state(model, tmp_path / "is.xml") == was
 
 
 def test_bologna_restores_exactly_where_sumos_own_state_does_not(bologna, live, until):
