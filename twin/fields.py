@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,9 @@ CHUNK_SAMPLES = 60
 CHUNK_BYTES = 256 * 2**20
 """The most that the open chunks of all models may hold in memory; with wide models a chunk has fewer samples."""
 
-_CODECS = {"bytes", "blosc"}
+_CODECS = {"bytes", "blosc", "crc32c"}
+_SUM_BYTES = 4
+"""A chunk ends with its CRC-32C (RFC 3720), as the zarr codec of that name puts it there."""
 
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
 
@@ -73,8 +76,9 @@ class Fields:
     def create(self, start: datetime) -> None:
         """Lay out every array at its full length; the arrays hold no chunk yet."""
         import zarr
+        from zarr.codecs import Crc32cCodec
 
-        with storing(self.path):
+        with storing(self.path), _every_chunk():
             root: Any = zarr.create_group(self.path, zarr_format=3, attributes={"Conventions": "CF-1.11"})
             for model in self.sheets:
                 self._create_time(root.create_group(model), start)
@@ -86,7 +90,7 @@ class Fields:
                     dtype=dtype,
                     fill_value=_fill(dtype),
                     dimension_names=("time", port.at),
-                    compressors=_blosc(dtype),
+                    compressors=[_blosc(dtype), Crc32cCodec()],
                     chunk_key_encoding={"name": "default", "separator": "."},
                     attributes={"units": port.unit, "long_name": port.label or name.replace("_", " ")},
                 )
@@ -109,21 +113,29 @@ class Fields:
         times[:] = self.times_s
 
     def open(self) -> None:
-        """Open the arrays of a run that goes on."""
+        """Open the arrays of a run that goes on; StorageError names one that is damaged."""
         import zarr
 
-        with storing(self.path):
+        for (model, name), (size, _, port) in self.kept.items():
+            _check_array(self.path / model / name / "zarr.json", (len(self.times_s), size), port)
+        with storing(self.path, "cannot be read"), _undamaged(self.path), _every_chunk():
             root: Any = zarr.open_group(self.path, mode="r+", zarr_format=3)
             self.arrays = {(model, name): root[f"{model}/{name}"] for model, name in self.kept}
+            for model in self.sheets:
+                if not np.array_equal(root[model]["time"][:], self.times_s):
+                    raise StorageError(f"{self.path / model / 'time'}: is damaged: its seconds are others")
 
     def turn_to(self, number: int, samples: int = 0) -> None:
         """Begin chunk `number`, of which `samples` are on disk already."""
         self.number = number
+        first = number * self.chunk
         for key, block in self.block.items():
             block[...] = _fill(block.dtype)
             if samples:
-                first = number * self.chunk
-                block[:samples] = self.arrays[key][first : first + samples]
+                path = self.path.joinpath(*key)
+                check_chunks(path, first + samples)
+                with storing(path, "cannot be read"), _undamaged(path):
+                    block[:samples] = self.arrays[key][first : first + samples]
 
     def cut(self, first: int) -> None:
         """Remove every chunk from number `first` on."""
@@ -155,6 +167,22 @@ class Fields:
             sync_files([file for file in files if file.exists()])
 
 
+def _every_chunk() -> Any:
+    """Have zarr write also the chunks that hold nothing but fill, so that one that is missing is known to be."""
+    import zarr
+
+    return zarr.config.set({"array.write_empty_chunks": True})
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    """Turn whatever a decoder says of broken bytes into a StorageError that names `path`."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, RuntimeError, RecursionError, MemoryError) as error:
+        raise StorageError(f"{path}: is damaged: {type(error).__name__} {error}") from error
+
+
 def _fill(dtype: np.dtype[Any]) -> float | int | bool:
     return float("nan") if dtype.kind == "f" else dtype.type(0).item()
 
@@ -177,8 +205,9 @@ def read_fields(folder: Path, sheet: ModelSheet, times_s: np.ndarray, samples: i
     path = folder / safe_name(sheet.name)
     for name, port in sheet.recorded.items():
         _check_array(path / name / "zarr.json", (len(times_s), len(sheet.elements[port.at])), port)
+        check_chunks(path / name, samples)
     extra = [entry.name for entry in path.iterdir() if entry.is_dir() and entry.name not in sheet.recorded]
-    with storing(path, "cannot be read"):
+    with storing(path, "cannot be read"), _undamaged(path):
         found = xr.open_zarr(
             folder, group=sheet.name, decode_cf=False, consolidated=False, chunks=None, zarr_format=3, drop_variables=extra
         )
@@ -186,20 +215,41 @@ def read_fields(folder: Path, sheet: ModelSheet, times_s: np.ndarray, samples: i
     clock = np.datetime64(start.replace(tzinfo=None), "ns") + times_s[:samples].astype("timedelta64[s]")
     marks: dict[str, Any] = {at: (at, np.array(one.ids, dtype=object), {"long_name": one.label or at}) for at, one in used.items()}
     marks["time"] = ("time", clock, {"long_name": "local clock", "timezone": str(start.tzinfo)})
-    cut = found[list(sheet.recorded)].isel(time=slice(0, samples)) if sheet.recorded else xr.Dataset()
+    with _undamaged(path):
+        cut = found[list(sheet.recorded)].isel(time=slice(0, samples)) if sheet.recorded else xr.Dataset()
     return cut.assign_coords(marks).assign_attrs(model=sheet.name)
 
 
 def _check_array(path: Path, shape: Sequence[int], port: PortSheet) -> None:
     """Refuse an array whose metadata names another codec than ours (some run code) or another size."""
-    with storing(path, "cannot be read"):
-        text = path.read_text("utf-8")
     try:
-        said = json.loads(text)
+        with storing(path, "cannot be read"):
+            said = json.loads(path.read_text("utf-8"))
         codecs = {codec["name"] for codec in said["codecs"]}
         fits = said["zarr_format"] == 3 and said["shape"] == list(shape) and said["dimension_names"] == ["time", port.at]
+        fits &= said["attributes"]["units"] == port.unit
         whole = said["chunk_grid"]["configuration"]["chunk_shape"]
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
     if not fits or whole[1] != max(1, shape[1]) or whole[0] > max(CHUNK_SAMPLES, shape[0]) or not codecs <= _CODECS:
         raise StorageError(f"{path}: is not an array of this run (shape {said['shape']}, codecs {', '.join(sorted(codecs))})")
+
+
+def check_chunks(path: Path, samples: int) -> None:
+    """Raise StorageError when a chunk of an array's first `samples` is missing, or its bytes are not those that were written.
+
+    Arrays of before there were checksums are taken as they are.
+    """
+    import google_crc32c
+
+    with storing(path, "cannot be read"), _undamaged(path / "zarr.json"):
+        said = json.loads((path / "zarr.json").read_text("utf-8"))
+        if not said["shape"][1] or "crc32c" not in {codec["name"] for codec in said["codecs"]}:
+            return
+        chunks = -(-samples // said["chunk_grid"]["configuration"]["chunk_shape"][0])
+    for number in range(chunks):
+        file = path / f"c.{number}.0"
+        with storing(file, "is damaged"):
+            data = file.read_bytes()
+        if len(data) <= _SUM_BYTES or google_crc32c.value(data[:-_SUM_BYTES]) != int.from_bytes(data[-_SUM_BYTES:], "little"):
+            raise StorageError(f"{file}: is damaged: its checksum is another")

@@ -17,6 +17,7 @@ from twin.storage import canonical, storing, write_atomic
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_KEPT: dict[str, Any] = {"store_schema": False, "write_page_checksum": True}
 EVENT_TEXTS = ("kind", "source", "model", "name", "element", "severity", "facts")
 EVENT_KINDS = ("action", "notice", "inject", "degraded", "flow")
 
@@ -128,7 +129,7 @@ def _write(folder: Path, number: int, table: pa.Table) -> None:
     floats = [column.name for column in table.schema if pa.types.is_floating(column.type)]
     others = [name for name in table.column_names if name not in floats]
     held = io.BytesIO()
-    pq.write_table(table, held, compression="zstd", use_dictionary=others, use_byte_stream_split=floats or False, store_schema=False)
+    pq.write_table(table, held, compression="zstd", use_dictionary=others, use_byte_stream_split=floats or False, **_KEPT)
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_atomic(part_path(folder, number), held.getvalue())
@@ -139,12 +140,22 @@ def part_path(folder: Path, number: int) -> Path:
     return folder / f"part-{number:05d}.parquet"
 
 
-def read_parts(folder: Path, schema: pa.Schema, column: str, first_s: int, last_s: int) -> pa.Table:
-    """Read the rows of every part whose `column` is within [first_s, last_s]; StorageError for a damaged part."""
+def parts_of(folder: Path) -> list[Path]:
+    """Return the parts that lie in a folder, in the order of time."""
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def read_parts(folder: Path, schema: pa.Schema, column: str, first_s: int, last_s: int, *, least: int = 0) -> pa.Table:
+    """Read the rows of every part whose `column` is within [first_s, last_s].
+
+    StorageError for a damaged part, and where fewer than `least` parts are there.
+    """
     import pyarrow as pa
 
     within = [(column, ">=", first_s), (column, "<=", last_s)]
-    parts = sorted(folder.glob("part-*.parquet"))
+    parts = parts_of(folder)
+    if len(parts) < least:
+        raise StorageError(f"{folder}: is damaged: {len(parts)} parts are there of {least}")
     return pa.concat_tables([schema.empty_table(), *(_read_part(path, schema, within) for path in parts)])
 
 
@@ -154,9 +165,9 @@ def _read_part(path: Path, schema: pa.Schema, within: list[tuple[str, str, int]]
 
     try:
         with storing(path, "cannot be read"):
-            found = pq.read_table(path, columns=schema.names, filters=within, partitioning=None)
+            found = pq.read_table(path, columns=schema.names, filters=within, partitioning=None, page_checksum_verification=True)
         return found.cast(schema)
-    except (pa.ArrowException, KeyError) as error:
+    except (pa.ArrowException, KeyError, ValueError) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
 
 

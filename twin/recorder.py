@@ -15,7 +15,7 @@ import numpy as np
 from twin.errors import StorageError
 from twin.fields import Arrays, Fields, chunk_samples, sample_bytes, sample_times
 from twin.ground import Ground, write_ground
-from twin.parts import Events, Tracks
+from twin.parts import Events, Tracks, parts_of
 from twin.ports import TRACK
 from twin.sheet import ModelSheet, PortSheet, sheet_of, write_sheet
 from twin.storage import plain, safe_name, storing, sync_folder, write_atomic
@@ -120,10 +120,12 @@ class Recorder:
             raise StorageError(f"{folder}: is recorded to {self.manifest['committed_s']} s, before the checkpoint at {at_s} s")
         self._lay(Path(folder), models, self.manifest["duration_s"], self.manifest["record_every_s"], float32=self.manifest["float32"])
         self.manifest |= {"status": "running", "committed_s": at_s}
-        for name in ("timing", "kpis", "ledger", "error"):
+        for name in ("timing", "kpis", "ledger", "error", "parts"):
             self.manifest.pop(name, None)
         self._write_manifest()
         remove_unfinished(self.folder)
+        for sheet in models.values():
+            write_sheet(self.folder / "static", sheet)
         self.taken = int(np.searchsorted(self.times_s, at_s, side="right"))
         number = max(0, self.taken - 1) // self.fields.chunk
         self.fields.open()
@@ -254,6 +256,7 @@ class Recorder:
         self.fields.flush()
         for part in self.parts:
             part.write(number)
+        self.manifest["parts"] = {part.folder.relative_to(self.folder).as_posix(): len(parts_of(part.folder)) for part in self.parts}
         self.manifest["committed_s"] = int(self.times_s[self.taken - 1]) if self.taken else -1
         self._write_manifest()
 

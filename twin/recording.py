@@ -34,6 +34,7 @@ def begin(folder: Path, plan: Plan, ground: Ground, manifest: Mapping[str, Any])
 
 def go_on(past: Past, folder: Path, plan: Plan, manifest: Mapping[str, Any]) -> Recorder:
     """Return the recorder of a run taken up at `past`: its own folder cut there, or a new one that shares what was until then."""
+    past.run.check_kept()
     if past.own:
         if open_run(folder).manifest != past.run.manifest:
             raise InputError(f"{folder}: another process went on with this run just now; resume it again")

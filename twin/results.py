@@ -156,18 +156,34 @@ class Run:
         sheet = self.static[model]
         first = 0 if start is None else self.second(start)
         last = self.committed_s if end is None else min(self.second(end), self.committed_s)
-        found = read_parts(self.path / "tracks" / sheet.name, track_schema(), "t_s", first, last).to_pandas()
+        inside = f"tracks/{sheet.name}"
+        found = read_parts(self.path / inside, track_schema(), "t_s", first, last, least=self._parts(inside)).to_pandas()
         found.insert(0, "time", self.time(0) + found.pop("t_s").to_numpy().astype("timedelta64[s]"))
         labels = {code: sheet.moving.get(code, str(code)) for code in {*sheet.moving, *found["kind"].unique().tolist()}}
         found["kind"] = found["kind"].map(labels).astype("category")
         return found
+
+    def _parts(self, inside: str) -> int:
+        """How many parts a folder held at the last commit; 0 where the run does not say."""
+        return int((self.manifest.get("parts") or {}).get(inside, 0))
+
+    def check_kept(self) -> None:
+        """Raise StorageError when what it keeps of its city is damaged, or parts of tracks or journal that it had are missing."""
+        from twin.parts import parts_of
+
+        read_ground(self.path / "static")
+        for inside in self.manifest.get("parts") or {}:
+            there, least = len(parts_of(self.path / inside)), self._parts(inside)
+            if there < least:
+                raise StorageError(f"{self.path / inside}: is damaged: {there} parts are there of {least}")
 
     @cached_property
     def events(self) -> pd.DataFrame:
         """The journal: time (seen), t_happened_s, t_seen_s, kind, source, model, name, element, severity, facts (a dict)."""
         from twin.parts import event_schema, read_parts
 
-        found = read_parts(self.path / "events", event_schema(), "t_seen_s", -(2**62), self.committed_s).to_pandas()
+        least = self._parts("events")
+        found = read_parts(self.path / "events", event_schema(), "t_seen_s", -(2**62), self.committed_s, least=least).to_pandas()
         found.insert(0, "time", self.time(0) + found["t_seen_s"].to_numpy().astype("timedelta64[s]"))
         found["facts"] = [json.loads(text) for text in found["facts"]]
         return found
