@@ -181,8 +181,8 @@ def throughput(cost: dict[str, float]) -> None:
     """Print the measured costs of a sweep, and what follows from them for many workers."""
     print(f"\nA sweep's cost per run (mean of {LAID}; Dask: of {TRIVIAL} tasks), ms of processor time:", end=" ")
     print(", ".join(f"{what} {1000 * seconds:.1f}" for what, seconds in cost.items()))
-    print(f"  {RUNS:,} runs that simulate for {RUN_S:.0f} s, through Dask: predicted, workers | hours | share of their time that simulates")
-    each = RUN_S + cost["least run"] + cost["steer"]
+    print(f"  {RUNS:,} runs of {RUN_S:.0f} s, their start among it, through Dask: predicted, workers | hours | share of their time in runs")
+    each = RUN_S + cost["steer"]
     for workers in WORKERS:
         # one process lays, schedules and gathers; the workers wait for nothing but their turn
         alone = RUNS * (cost["lay"] + cost["gather"])
