@@ -67,8 +67,8 @@ def ishigami(count: int) -> xr.Dataset:
     x = np.array([[row[key] for key in vary] for row in design.rows])
     y = np.sin(x[:, 0]) + 7 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
     return xr.Dataset(
-        {"y": (("sample", "seed"), y[:, None]), "flat": (("sample", "seed"), np.ones((len(y), 1)))},
-        {"sample": np.arange(len(y)), "seed": [1]},
+        {"y": (("sample", "seed"), np.stack([y - 1, y + 1], axis=1)), "flat": (("sample", "seed"), np.ones((len(y), 2)))},
+        {"sample": np.arange(len(y)), "seed": [1, 2]},
         {"varied": list(vary), "method": "saltelli"},
     )
 
@@ -100,7 +100,7 @@ def test_sensitivity_indices_are_the_published_ones_of_ishigamis_function():
 
 def test_a_missing_run_takes_only_its_block_with_it():
     gathered = ishigami(1024)
-    gathered.y[7, 0] = np.nan  # in the second block of five rows
+    gathered.y[7, 0] = np.nan  # in the second block of five rows, of one of its two seeds
     found = gathered.twin.sensitivity("y")
     assert found.attrs["blocks"] == 1023 and float(found.total.sel(key="x2")) == pytest.approx(0.4424, abs=0.03)
 

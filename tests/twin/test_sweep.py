@@ -81,7 +81,9 @@ def test_a_sweep_whose_folder_was_moved_is_read_and_goes_on(found, scenario):
     folder.rename(moved)
     try:
         (moved / "runs" / "00000-1" / "manifest.json").unlink()  # as if it had been cut short
-        assert gathering.gather(moved).status.values.ravel().tolist() == ["done", "not run", "done", "done"]
+        part = gathering.gather(moved)
+        assert part.status.values.ravel().tolist() == ["done", "not run", "done", "done"]
+        assert part.coldest.equals(found.coldest.where(part.status == "done")) and np.isnan(part.coldest).sum() == 1
         assert [one.tries for one in experiment.finish(moved)] == [0, 1, 0, 0]
         assert gathering.gather(moved).coldest.equals(found.coldest)
     finally:
