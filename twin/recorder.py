@@ -17,7 +17,7 @@ from twin.fields import Arrays, Fields, chunk_samples, sample_bytes, sample_time
 from twin.ground import Ground, write_ground
 from twin.parts import Events, Tracks, parts_of
 from twin.ports import TRACK
-from twin.sheet import ModelSheet, PortSheet, sheet_of, write_sheet
+from twin.sheet import ModelSheet, PortSheet, read_sheet, sheet_of, write_sheet
 from twin.storage import plain, safe_name, storing, sync_folder, write_atomic
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ class Recorder:
             self.manifest.pop(name, None)
         self._write_manifest()
         remove_unfinished(self.folder)
-        for sheet in models.values():
-            write_sheet(self.folder / "static", sheet)
+        for name in models:
+            read_sheet(self.folder / "static", name)
         self.taken = int(np.searchsorted(self.times_s, at_s, side="right"))
         number = max(0, self.taken - 1) // self.fields.chunk
         self.fields.open()
