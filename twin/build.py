@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from twin import kpi, yamlfile
-from twin.city import MANIFEST, MOST_PROBLEMS, City
+from twin.city import MANIFEST, City
 from twin.driver import Context, Driver
-from twin.errors import InputError, Problem, nearest
+from twin.errors import SHOWN_PROBLEMS, InputError, Problem, nearest
 from twin.flows import FlowLink
 from twin.host import Inline, Process, model_class
 from twin.model import Model, Setup
@@ -145,9 +145,9 @@ def _match(scenario: Scenario, city: City, models: Mapping[str, Model], problems
             what = f"couplings.{kind}.weight: switches and records have no weight; write `{kind}: off` to cut them"
             problems.append(Problem(what, *scenario.place(("couplings", kind, "weight"))))
     for line, row in rows:
-        if len(matcher.problems) >= MOST_PROBLEMS:
-            break
-        if not kind_off(scenario, row.kind):
+        if len(matcher.problems) >= SHOWN_PROBLEMS:  # to look for the nearest names takes its time
+            matcher.problems.append(Problem("not looked at: too many rows before it are wrong", matcher.file, line))
+        elif not kind_off(scenario, row.kind):
             matcher.add(row, line)
     problems += matcher.problems
     return matcher

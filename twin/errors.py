@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 SHOWN_PROBLEMS = 100
 """So many problems an InputError says in words; `problems` holds them all."""
+COMPARED = 2000
+"""A wrong name is compared with no more names: each comparison takes some microseconds."""
 LONGEST_LINE = 1000
 """A longer line is shown by its two ends: what a stranger's file says may have no end."""
 
@@ -104,10 +106,15 @@ class StorageError(TwinError):
         return _shown(_shortened(super().__str__()))
 
 
+def _likely(wrong: str, known: list[str]) -> list[str]:
+    """Return the names that are worth a close look: all, or of very many those that begin alike."""
+    return known if len(known) <= COMPARED else [name for name in known if name[:1] == wrong[:1]][:COMPARED]
+
+
 def nearest(wrong: str, known: Iterable[str], *, what: str = "") -> str:
     """Return `no pump 'P9'; did you mean 'P8'?` for a name that is not in `known`."""
-    known = [str(name) for name in known]
-    close = difflib.get_close_matches(str(wrong), known, n=1, cutoff=0.5)
+    known, wrong = [str(name) for name in known], str(wrong)[:100]
+    close = difflib.get_close_matches(wrong, _likely(wrong, known), n=1, cutoff=0.5)
     if close:
         hint = f"did you mean '{close[0]}'?"
     elif known:

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 
 from twin.base import Building, Place, Street
-from twin.errors import InputError, Problem
-
-SIZE_LIMIT_BYTES = 200_000_000
-
+from twin.errors import SHOWN_PROBLEMS, InputError, Problem
+from twin.jsonfile import text_of
 
 BEYOND = 'coordinates beyond 180 degrees; metres of the pack need a member "twin": {"crs": ..., "origin_m": ...}'
 
@@ -113,15 +111,12 @@ def _projected(found: list[Any], crs: str, origin_m: Sequence[float]) -> list[An
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; InputError with the line where it breaks off."""
-    if not path.is_file():
-        raise InputError(Problem("no such file", str(path)))
-    if path.stat().st_size > SIZE_LIMIT_BYTES:
-        raise InputError(Problem(f"{path.stat().st_size:,} bytes; at most {SIZE_LIMIT_BYTES:,} are read", str(path)))
+    text = text_of(path)
     try:
-        return json.loads(path.read_bytes(), parse_constant=_refused)
+        return json.loads(text, parse_constant=_refused)
     except json.JSONDecodeError as error:
         raise InputError(Problem(f"not JSON: {error.msg}", str(path), error.lineno)) from None
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(Problem(f"not JSON: {error}", str(path))) from None
 
 
@@ -153,6 +148,8 @@ def _features(path: Path, make: Any, crs: str, origin_m: Sequence[float]) -> tup
     found, seen = [], set()
     wrong = [Problem(unlike, str(path), 1)] if unlike else []
     for number, feature in enumerate(text["features"], 1):
+        if len(wrong) > SHOWN_PROBLEMS:
+            break
         id = str(feature.get("id", "")) if isinstance(feature, dict) else ""
         try:
             found.append(make(str(feature["id"]), feature["properties"], feature["geometry"]))

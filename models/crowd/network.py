@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,15 +13,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from twin.errors import InputError, Problem, nearest
+from twin.errors import SHOWN_PROBLEMS, InputError, Problem, nearest
+from twin.jsonfile import text_of
 from twin.ports import ElementSet
 
 GREEN_GUIDE_LEVEL = 82.0
 """People per metre and minute on the level (Guide to Safety at Sports Grounds)."""
 GREEN_GUIDE_STEPPED = 66.0
 """People per metre and minute on stairs and in seating rows (the same guide)."""
-_MAX_BYTES = 64 << 20
-
 MOST_PEOPLE = 500_000
 WIDEST_M = 10_000.0
 """A walking ground may be so far across; all of it is a raster in memory."""
@@ -128,7 +128,7 @@ class _Schema(_Row):
     format: Literal["crowd 1"]
     provenance: str = ""
     ground: list[Patch] = Field(min_length=1)
-    obstacles: list[Obstacle] = []
+    obstacles: list[Obstacle] = Field([], max_length=10_000)
     areas: list[Area] = Field(min_length=1)
     gates: list[Gate] = Field(min_length=1)
     stations: list[Station] = []
@@ -185,8 +185,8 @@ def read(path: Path, offset_m: tuple[float, float] = (0.0, 0.0)) -> CrowdNetwork
     try:
         parsed = _Schema.model_validate(data)
     except ValidationError as error:
-        raise InputError([Problem(_said(one), str(path), lines(one["loc"])) for one in error.errors()]) from None
-    problems = [Problem(what, str(path), lines(where)) for where, what in _wrong(parsed)]
+        raise InputError([Problem(_said(one), str(path), lines(one["loc"])) for one in error.errors()[:SHOWN_PROBLEMS]]) from None
+    problems = [Problem(what, str(path), lines(where)) for where, what in itertools.islice(_wrong(parsed), SHOWN_PROBLEMS)]
     if problems:
         raise InputError(problems)
     return CrowdNetwork(
@@ -211,12 +211,7 @@ def _said(one: Mapping[str, Any]) -> str:
 
 def _load(path: Path) -> tuple[Any, Any]:
     """Return the document and a function from a location (section, index) to its line."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError([Problem(f"larger than {_MAX_BYTES >> 20} MiB: no walking ground needs that", str(path))])
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError([Problem(f"cannot be read: {getattr(error, 'strerror', None) or error}", str(path))]) from None
+    text = text_of(path)
     try:
         data, at = _located(text)
     except json.JSONDecodeError as error:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from twin.errors import InputError, Problem
+from twin.jsonfile import text_of
 
-LARGEST_BYTES = 64 * 2**20
 DEEPEST = 40
 
 _COMPONENTS = {
@@ -93,7 +93,7 @@ def read(path: Path) -> NetFile:
 
     Nothing the file names is imported or called: pairs of `_module` and `_class` outside `ALLOWED` are refused.
     """
-    text = _text(path)
+    text = text_of(path)
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
@@ -107,18 +107,6 @@ def read(path: Path) -> NetFile:
     if not isinstance(net, dict):
         raise InputError(Problem("not a pandapipes network (its outermost `_class` is not pandapipesNet)", str(path), 1))
     return _content(net, text, path)
-
-
-def _text(path: Path) -> str:
-    try:
-        size = path.stat().st_size
-        if size > LARGEST_BYTES:
-            raise InputError(Problem(f"{size / 2**20:.0f} MiB; a gas network may have at most {LARGEST_BYTES >> 20} MiB", str(path)))
-        return path.read_text("utf-8")
-    except UnicodeDecodeError:
-        raise InputError(Problem("not a text file in UTF-8", str(path), 1)) from None
-    except OSError as error:
-        raise InputError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
 
 
 def _forbidden(value: Any, depth: int) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from twin.errors import InputError, Problem
 
 HOUR_S, DAY_S = 3600, 86400
+LIMIT_BYTES = 1_000_000
 
 FLAT = (1.0,) * 24
 DAILY = (
@@ -66,6 +67,8 @@ def read(path: Path) -> tuple[float, ...]:
     problems: list[Problem] = []
     found: dict[int, float] = {}
     try:
+        if path.stat().st_size > LIMIT_BYTES:
+            raise InputError(Problem(f"larger than the {LIMIT_BYTES:,} bytes that are read", str(path)))
         rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(Problem(f"cannot be read: {error}", str(path))) from None

@@ -15,6 +15,7 @@ import numpy as np
 from models.grid.tables import Tables
 from twin.errors import InputError, Problem, nearest
 
+LIMIT_BYTES, MOST_COLUMNS = 8_000_000, 200
 LHV_MJ_PER_KG = 47.0
 """Lower heating value of a natural gas of group H (about 46-49 MJ/kg; DVGW G 260), where a file states none."""
 
@@ -77,6 +78,8 @@ class Profile:
 def _rows(path: Path, needed: Sequence[str], allowed: Sequence[str]) -> Iterable[tuple[int, dict[str, str]]]:
     """Yield (line, row) of a CSV file whose header is checked."""
     try:
+        if path.stat().st_size > LIMIT_BYTES:
+            raise InputError(Problem(f"larger than the {LIMIT_BYTES:,} bytes that are read", str(path)))
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(Problem(f"cannot be read: {error}", str(path))) from None
@@ -86,6 +89,8 @@ def _rows(path: Path, needed: Sequence[str], allowed: Sequence[str]) -> Iterable
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise InputError(Problem(f"not CSV: {error} (is the file truncated?)", str(path), max(1, reader.line_num))) from None
+    if len(header) > MOST_COLUMNS:
+        raise InputError(Problem(f"{len(header):,} columns; at most {MOST_COLUMNS}", str(path), 1))
     wrong = [nearest(c, allowed, what="column") for c in header if allowed and c not in allowed]
     wrong += [f"column '{c}' is missing" for c in needed if c not in header]
     if wrong:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twin.errors import InputError, Problem
+from twin.jsonfile import text_of
 
 ALLOWED = frozenset({
     ("pandapower.auxiliary", "pandapowerNet"),
@@ -22,8 +23,6 @@ ALLOWED = frozenset({
 })  # fmt: skip
 """What a network file may name. None of it is ever imported by name: a DataFrame becomes a `Table`, the rest stays data."""
 
-LIMIT_BYTES = 256_000_000
-"""A larger file is refused before it is read."""
 
 _DTYPE = re.compile(r"(u?int(8|16|32|64)|float(32|64)|bool|object|U?Int(8|16|32|64)|Float(32|64)|boolean|string|str)")
 
@@ -68,7 +67,7 @@ class Tables:
 
 def read_tables(path: Path) -> Tables:
     """Read a file that pandapower's `to_json` wrote. InputError lists every problem with its line."""
-    text = _text(path)
+    text = text_of(path)
     try:
         whole = json.loads(text)
     except json.JSONDecodeError as error:
@@ -93,17 +92,6 @@ def read_tables(path: Path) -> Tables:
     if problems:
         raise InputError(problems)
     return Tables(path, tables, scalars)
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > LIMIT_BYTES:
-            raise InputError(Problem(f"larger than {LIMIT_BYTES // 1_000_000} MB: no district network is", str(path)))
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
-    except UnicodeDecodeError as error:
-        raise InputError(Problem(f"not UTF-8 text at byte {error.start}", str(path))) from None
 
 
 def _lines(text: str) -> dict[str, int]:
@@ -171,7 +159,7 @@ def _named(whole: Any) -> Iterator[tuple[str, str]]:
             waiting.extend(value.values())
         elif isinstance(value, list):
             waiting.extend(value)
-        elif isinstance(value, str) and "_module" in value and value[:1] in "{[":
+        elif isinstance(value, str) and "_module" in value and value.lstrip()[:1] in ("{", "[", '"'):
             try:
                 waiting.append(json.loads(value))
             except (ValueError, RecursionError):

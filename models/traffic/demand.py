@@ -11,6 +11,8 @@ from twin.errors import Problem, nearest
 
 _ROOTS = ("routes", "additional", "add", "trips", "vehicles", "vTypes", "meandata")
 _DRIVERS = frozenset({"vehicle", "trip"})
+MOST_OF_A_FLOW, FASTEST_FLOW_PER_S = 1_000_000, 100.0
+"""A flow of more is no road's."""
 _SHOWN = 20
 """Problems of one file that are told one by one; the rest are counted."""
 
@@ -55,6 +57,7 @@ class _DemandFile:
         elif tag in ("flow", "person", "personFlow", "container"):
             self.sources += 1
             if tag == "flow":
+                self._countable(given, line)
                 self._known([given[key] for key in ("from", "to") if key in given], line)
         elif tag == "stop":
             self.served = True
@@ -62,6 +65,18 @@ class _DemandFile:
             self.types.add(given.get("id", ""))
         elif tag in ("busStop", "trainStop") and "lane" in given:
             self._stop(given, line)
+
+    def _countable(self, given: Mapping[str, str], line: int) -> None:
+        """Refuse a flow of more vehicles than a machine can hold."""
+        try:
+            number, rate = float(given.get("number", 0)), float(given.get("vehsPerHour", 0)) / 3600.0
+            period = given.get("period", "").removeprefix("exp(").removesuffix(")")
+            rate = max(rate, float(period) if "exp(" in given.get("period", "") else 1.0 / float(period)) if period else rate
+        except (ValueError, ZeroDivisionError):
+            number, rate = 0.0, float("inf")
+        if not (number <= MOST_OF_A_FLOW and rate <= FASTEST_FLOW_PER_S):
+            what = f"at most {MOST_OF_A_FLOW:,} vehicles, and {FASTEST_FLOW_PER_S:g} a second"
+            self.problems.append((f"flow '{given.get('id', '')}': {what}, can be read of it", line))
 
     def _known(self, named: Sequence[str], line: int) -> None:
         if self.edges.issuperset(named):

@@ -44,6 +44,7 @@ PASSED_ON = frozenset(
 )
 """Options of a sumocfg that change how vehicles move, and so are handed to SUMO; the rest of it is not used."""
 
+LATEST_S = 10**9
 _INNER = frozenset({"internal", "crossing", "walkingarea", "connector"})
 
 
@@ -262,6 +263,8 @@ def _from_configuration(path: Path) -> Inputs:
     begin = given.get("begin", ("", 0))[0]
     try:
         begin_s = int(float(begin)) if begin else None
-    except ValueError:
-        raise InputError(Problem(f"begin '{begin}' is no number of seconds", str(path), given["begin"][1])) from None
+        if begin_s is not None and not 0 <= begin_s < LATEST_S:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise InputError(Problem(f"begin '{begin}' is no number of seconds from 0 to {LATEST_S:,}", str(path), given["begin"][1])) from None
     return Inputs(lists["net-file"][0], lists["route-files"], lists["additional-files"], options, begin_s)

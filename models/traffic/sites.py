@@ -10,7 +10,6 @@ the road its exit leads to, `parked` the electric cars that stand there when the
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -19,9 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from twin.errors import Problem, nearest
+from twin.errors import InputError, Problem, nearest
+from twin.jsonfile import text_of
 
 MAX_BYTES = 16 * 2**20
+LARGEST = 1e6
+"""No weight, charging power (kW) or number of outlets is larger."""
 _DEFAULT_TYPE = "DEFAULT_VEHTYPE"
 """SUMO's own, which every pack has."""
 
@@ -120,8 +122,8 @@ class _Entries:
     def number(self, one: Mapping[str, Any], key: str, default: float | None = None) -> float:
         """Return a finite number that is not negative, noting a problem (and giving 0) for anything else."""
         value = one.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-            self.wrong(one["id"], f"'{one['id']}': {key} must be a number of at least 0, not {value!r}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST:
+            self.wrong(one["id"], f"'{one['id']}': {key} must be a number of at least 0 and at most {LARGEST:,.0f}, not {value!r}")
             return 0.0
         return float(value)
 
@@ -140,10 +142,10 @@ def read_sites(path: Path | None, edges: Mapping[str, np.ndarray]) -> tuple[Site
     if path is None:
         return Sites(), []
     try:
-        if path.stat().st_size > MAX_BYTES:
-            return Sites(), [Problem(f"larger than {MAX_BYTES // 2**20} MiB", str(path))]
-        text = path.read_text("utf-8")
+        text = text_of(path, MAX_BYTES)
         document = json.loads(text)
+    except InputError as error:
+        return Sites(), error.problems
     except json.JSONDecodeError as error:
         return Sites(), [Problem(f"not whole JSON ({error.msg}); is the file truncated?", str(path), error.lineno)]
     except (OSError, ValueError, RecursionError) as error:

@@ -16,7 +16,13 @@ _PATHS = frozenset({"file", "href", "output", "imgFile", "routeFile", "dest", "e
 """Attributes through which SUMO's files name other files to read or write."""
 
 _STREAMS = frozenset({"stdout", "stderr", "-"})
+_SIGNS = frozenset(":$~%")
+"""Signs by which a name becomes another: addresses, variables of the environment, homes, templates."""
 _CHUNK_BYTES = 2**20
+LONGEST_BYTES = 4 * 2**20
+"""One tag may be so long; SUMO's own reader takes time by the square of it."""
+MOST_ATTRIBUTES = 100
+DEEPEST = 100
 
 Seen = Callable[[str, Mapping[str, str], int], None]
 """`seen(tag, attributes, line)`, called for every element."""
@@ -43,7 +49,21 @@ def scan(path: Path, root: tuple[str, ...], seen: Seen, left: Callable[[str], No
         say("a DOCTYPE is refused: it can make SUMO read other files; remove the line")
         raise _RefusedError
 
+    depth = 0
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        if left is not None:
+            left(tag)
+
     def look(tag: str, attributes: Mapping[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEEPEST or len(attributes) > MOST_ATTRIBUTES:
+            what = f"nested more than {DEEPEST} deep" if depth > DEEPEST else f"<{tag[:40]}> has more than {MOST_ATTRIBUTES} attributes"
+            say(f"{what}: no file of SUMO's is like that")
+            raise _RefusedError
         if tag in ("include", "param") or not _PATHS.isdisjoint(attributes):
             for what in _outside(tag, attributes):
                 say(what)
@@ -56,13 +76,18 @@ def scan(path: Path, root: tuple[str, ...], seen: Seen, left: Callable[[str], No
         parser.StartElementHandler = look
         look(tag, attributes)
 
-    parser.StartDoctypeDeclHandler, parser.StartElementHandler, parser.EndElementHandler = doctype, look_first, left
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler, parser.EndElementHandler = doctype, look_first, end
     try:
         if path.stat().st_size > MAX_BYTES:
             return [Problem(f"larger than {MAX_BYTES // 2**20} MiB", str(path))]
+        fed = 0
         with path.open("rb") as stream:
             while chunk := stream.read(_CHUNK_BYTES):
                 parser.Parse(chunk, False)
+                fed += len(chunk)
+                if fed - parser.CurrentByteIndex > LONGEST_BYTES:
+                    say(f"a tag or text of more than {LONGEST_BYTES // 2**20} MiB: no file of SUMO's is like that")
+                    return problems
             parser.Parse(b"", True)
     except _RefusedError:
         return problems
@@ -85,4 +110,4 @@ def _outside(tag: str, attributes: Mapping[str, str]) -> list[str]:
 def leaves(value: str) -> bool:
     """Say whether a path written in a file points outside the folder of that file."""
     path = PurePosixPath(value.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts or ":" in value or value in _STREAMS
+    return path.is_absolute() or ".." in path.parts or value in _STREAMS or not _SIGNS.isdisjoint(value)

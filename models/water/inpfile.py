@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from twin.errors import InputError, Problem, nearest
+from twin.errors import SHOWN_PROBLEMS, InputError, Problem, nearest
 
 SECTIONS = (
     *("TITLE", "JUNCTIONS", "RESERVOIRS", "TANKS", "PIPES", "PUMPS", "VALVES", "TAGS", "DEMANDS", "STATUS", "PATTERNS", "CURVES"),
     *("CONTROLS", "RULES", "ENERGY", "EMITTERS", "LEAKAGE", "QUALITY", "SOURCES", "REACTIONS", "MIXING", "TIMES", "REPORT"),
     *("OPTIONS", "COORDINATES", "VERTICES", "LABELS", "BACKDROP", "END"),
 )
+_BETWEEN = " \t\r,"
+"""What EPANET takes for the space between words (SEPSTR of its text.h)."""
+_FILES = {"OPTIONS": ("HYDR", "MAP"), "REPORT": ("FILE",)}
+"""Words, as EPANET abbreviates them, whose line names another file."""
+LONGEST_LINE = 1000
+LARGEST_BYTES = 32_000_000
 LARGEST = 1e12
 """A larger number is no demand, length or head of a network."""
 _NEEDS = {"JUNCTIONS": 1, "RESERVOIRS": 2, "TANKS": 6, "PIPES": 6, "PUMPS": 4, "VALVES": 6, "COORDINATES": 3, "VERTICES": 3}
@@ -36,15 +43,19 @@ class InpFile:
         self.last_line = 0
 
     def wrong(self, what: str, line: int = 0) -> None:
-        """Note a problem of this file."""
+        """Note a problem of this file; InputError when there are more than are shown."""
         self.problems.append(Problem(what, str(self.file), line))
+        if len(self.problems) > SHOWN_PROBLEMS:
+            raise InputError(self.problems)
 
     def read(self) -> None:
         """Sort the file's lines into `rows`."""
         section = ""
-        for number, raw in enumerate(self._text().splitlines(), 1):
+        for number, raw in enumerate(self._text().split("\n"), 1):
             self.last_line = number
-            text = raw.split(";", 1)[0].strip()
+            text = raw.split(";", 1)[0].strip(_BETWEEN)
+            if strange := self._strange(raw.removesuffix("\r"), text):
+                self.wrong(strange, number)
             if text.startswith("["):
                 section = self._section(text, number)
                 if section == "END":
@@ -52,11 +63,24 @@ class InpFile:
             elif text and section == "" and not self.problems:
                 self.wrong(f"'{text[:30]}' stands before any section; an EPANET file starts with [TITLE] or [JUNCTIONS]", number)
             elif text and section in self.rows:
-                self._row(section, tuple(text.split()), number)
+                words = tuple(word for word in re.split(f"[{_BETWEEN}]+", text) if word)
+                if section in _FILES and words[0].strip('"').upper().startswith(_FILES[section]):
+                    self.wrong(f"'{words[0]}' makes EPANET read or write another file; remove the line", number)
+                self._row(section, words, number)
         self.wrong("the file stops without [END]: it may be truncated; end it with a line [END] if it is whole", max(1, self.last_line))
+
+    def _strange(self, raw: str, text: str) -> str:
+        """Say what is wrong with a line that EPANET would cut or read otherwise than it looks, so that something could hide in it."""
+        if len(raw) > LONGEST_LINE:
+            return f"a line of {len(raw):,} letters; EPANET reads {LONGEST_LINE}"
+        if any(ord(c) < 32 and c != "\t" for c in raw):
+            return "control characters in this line; write plain text"
+        return "a quote before a section's name" if text.startswith('"') and "[" in text else ""
 
     def _text(self) -> str:
         try:
+            if self.file.stat().st_size > LARGEST_BYTES:
+                raise InputError(Problem(f"larger than the {LARGEST_BYTES:,} bytes that are read", str(self.file)))
             data = self.file.read_bytes()
         except OSError as error:
             raise InputError(Problem(f"cannot be read: {error.strerror or error}", str(self.file))) from None

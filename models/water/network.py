@@ -14,6 +14,7 @@ from models.water.inpfile import InpFile
 from twin.errors import InputError, Problem, nearest
 from twin.ports import ElementSet
 
+VALVES_LIMIT_BYTES = 8_000_000
 FOOT_M = 0.3048
 FLOW_M3_PER_S = {
     "CFS": FOOT_M**3,
@@ -111,6 +112,7 @@ def read_network(file: Path, valves: Path | None = None, offset_m: tuple[float, 
     bore = 0.0254 if units in US_UNITS else 1e-3
     parts = {name: _links(reader, name, nodes, length, bore) for name in ("PIPES", "PUMPS", "VALVES")}
     _numbers(reader)
+    _joined(reader)
     xy, vertices = _geometry(reader, nodes, links, offset_m)
     if not reader.rows["RESERVOIRS"] and not reader.rows["TANKS"] and nodes:
         reader.wrong("no reservoir and no tank: nothing feeds this network")
@@ -172,6 +174,15 @@ def _references(reader: InpFile, nodes: dict[str, int], links: dict[str, int]) -
             if row.words[0] not in known and row.words[0].upper() != "MULTIPLY":
                 reader.wrong(nearest(row.words[0], known, what=what), row.line)
     _curves_and_patterns(reader)
+
+
+def _joined(reader: InpFile) -> None:
+    """Check that every node hangs on a link: EPANET solves no other network."""
+    held = {end for section in ("PIPES", "PUMPS", "VALVES") for row in reader.rows[section] for end in row.words[1:3]}
+    for section in ("JUNCTIONS", "TANKS", "RESERVOIRS"):
+        for row in reader.rows[section]:
+            if row.words[0] not in held:
+                reader.wrong(f"node '{row.words[0]}' hangs on no pipe, pump or valve", row.line)
 
 
 def _curves_and_patterns(reader: InpFile) -> None:
@@ -281,6 +292,9 @@ def _isolation_valves(reader: InpFile, file: Path | None, pipes: Links) -> froze
 
 def _csv(reader: InpFile, file: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
+        if file.stat().st_size > VALVES_LIMIT_BYTES:
+            reader.problems.append(Problem(f"larger than the {VALVES_LIMIT_BYTES:,} bytes that are read", str(file)))
+            return
         with file.open(newline="", encoding="utf-8") as stream:
             table = csv.DictReader(stream)
             if set(table.fieldnames or ()) != {"id", "pipe", "end"}:
@@ -288,5 +302,5 @@ def _csv(reader: InpFile, file: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 return
             for row in table:
                 yield table.line_num, {key: value or "" for key, value in row.items() if key}
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         reader.problems.append(Problem(f"cannot be read: {error}", str(file)))

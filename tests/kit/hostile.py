@@ -319,11 +319,14 @@ def _warm() -> None:
     import models.traffic
     import models.water
     import models.water.engine
+    import viz.compare
+    import viz.replay
+    import viz.report
     from twin import build, checkpoint, cli, inventory, report, results, scenario, simulation, sweeping, units
 
     cli.whole()
     units.registry()
-    del defusedxml, libsumo, pint, pyarrow, pyproj, ruamel, scipy, xarray, zarr, models
+    del defusedxml, libsumo, pint, pyarrow, pyproj, ruamel, scipy, xarray, zarr, models, viz
     del build, checkpoint, inventory, report, results, scenario, simulation, sweeping
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import demo_city
 import hostile
+import hostile_networks as networks
 import hostile_texts as texts
 import mini
 import pytest
@@ -15,7 +16,7 @@ import sixth
 
 from twin.experiment import Sweep
 
-CASES = [*texts.SCENARIOS, *texts.CITIES, *texts.TABLES, *texts.SETS, *texts.SWEEPS, *texts.PLANS]
+CASES = [*networks.CASES, *texts.SCENARIOS, *texts.CITIES, *texts.TABLES, *texts.SETS, *texts.SWEEPS, *texts.PLANS]
 
 SWEEP = """\
 scenario: mini.yaml
