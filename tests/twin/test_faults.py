@@ -54,7 +54,8 @@ def test_a_damaged_file_of_a_run_is_named_or_harmless_and_never_believed(tmp_pat
     unnoticed = [one for one in found if one[-1] == "unnoticed"]
     print(f"{len(found)} uses of a damaged run: {dict(came)}; unnoticed: {[tuple(one[1:4]) for one in unnoticed]}")
     for _, file, way, use, _ in unnoticed:
-        assert way == "flipped", (file, way, use)
+        whole = way == "cut by a byte" and file.endswith(".json")  # without its last line end it says the same
+        assert way == "flipped" or whole, (file, way, use)
         assert not file.endswith((".0", ".state")), "arrays and checkpoints have checksums"
 
 
