@@ -197,11 +197,17 @@ def test_a_branch_outside_its_run_is_refused_and_leaves_nothing(scenario, tmp_pa
     assert not (tmp_path / "never").exists()
 
 
-def test_a_branch_that_is_cut_short_shows_its_past_alone_and_goes_on_from_it(scenario, whole, tmp_path):
+def test_a_branch_that_is_cut_short_shows_its_past_alone_and_goes_on_from_it(scenario, whole, tmp_path, monkeypatch):
+    def end(*_, **__):
+        raise KeyboardInterrupt
+
     out = tmp_path / "cut"
-    with Simulation.branch(whole, 700, out=out) as simulation:
-        laid = twin.open_run(out)
-        assert (laid.status, laid.committed_s, simulation.now_s) == ("unfinished", 480, 480)
+    with monkeypatch.context() as patched:
+        patched.setattr(Recorder, "resume", end)
+        with pytest.raises(KeyboardInterrupt):
+            twin.branch(whole, 700, out=out)
+    laid = twin.open_run(out)
+    assert (laid.status, laid.committed_s) == ("unfinished", 480), "what its parent recorded later is none of it"
     assert checkpoint.moments_s(out) == [480]
     with Simulation.resume(out) as simulation:
         assert simulation.now_s == 480
@@ -214,6 +220,9 @@ def test_times_are_those_of_all_sittings(scenario, whole, tmp_path):
     before = twin.open_run(out).manifest
     speeds = []
     with Simulation.resume(out, watch=lambda progress: speeds.append(progress.speed)) as simulation:
+        assert simulation.now_s == 480
+        simulation._last_watch = 0.0
+        simulation._say("running")
         assert speeds[-1] == 0.0, "nothing is simulated yet in this sitting, whatever the clock shows"
         simulation.until(1200)
     run, goal = twin.open_run(out), twin.open_run(whole)
