@@ -56,7 +56,7 @@ def gather(folder: Path | str) -> xr.Dataset:
     found = xr.Dataset(data, coords)
     for port in plan["fields"] if finished else ():
         found[port] = _field(folder, port, [variants[i].id for i in finished], finished, (dims, shape))
-    method = plan["sample"]["method"] if plan["sample"] else "grid"
+    method = plan["sample"]["method"] if plan["sample"] else "listed"
     return found.assign_attrs(name=plan["name"], folder=str(folder), method=method, varied=names)
 
 
