@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -94,24 +95,37 @@ def _task(folder: Path, id: str, file: str, name: str) -> Outcome:
 def run(folder: Path, ids: Sequence[str], client: Client, file: str) -> Iterator[Outcome]:
     """Run variants as tasks of a cluster; the processes on the workers end when this is left early.
 
-    A task whose worker is lost goes to another; one that lost `TRIES` workers and more is set aside.
+    A task whose worker is lost goes to another. One of which Dask says that it lost too many is started anew, and set
+    aside after `TRIES` times.
     """
     check(client, folder)
     name = f"twin-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     client.register_plugin(Hand(name), name=name)
-    tasks: Any = []
+    tasks: list[Any] = []
+    named: dict[str, str] = {}
+    lost: Counter[str] = Counter()
+
+    def start(some: Sequence[str]) -> list[Any]:
+        shared = [[one] * len(some) for one in (folder.absolute(), file, name)]
+        keys = [f"{name}-{id}-{lost[id]}" for id in some]
+        named.update(zip(keys, some, strict=True))
+        started: list[Any] = client.map(_task, shared[0], some, *shared[1:], pure=False, retries=TRIES, key=keys)
+        tasks.extend(started)
+        return started
+
     try:
-        shared = [[one] * len(ids) for one in (folder.absolute(), file, name)]
-        tasks = client.map(_task, shared[0], ids, *shared[1:], pure=False, retries=TRIES, key=[f"{name}-{id}" for id in ids])
-        named = dict(zip((task.key for task in tasks), ids, strict=True))
-        for task in as_completed(tasks):
+        going = as_completed(start(ids))
+        for task in going:
             try:
-                yield task.result()
+                outcome: Outcome = task.result()
             except KilledWorker as error:
-                yield set_aside(
-                    folder, Outcome(named[task.key], "poisoned", TRIES, f"every worker that ran it was lost: {error.last_worker}")
-                )
-            task.release()
+                id = named[task.key]
+                lost[id] += 1
+                if lost[id] < TRIES:  # a run has a process of its own: that its workers were lost is hardly its doing
+                    going.update(start([id]))
+                    continue
+                outcome = set_aside(folder, Outcome(id, "poisoned", TRIES, f"every worker that ran it was lost: {error.last_worker}"))
+            yield outcome
     finally:
         with contextlib.suppress(OSError, TimeoutError):  # a cluster that is gone has nothing to cancel
             client.cancel(tasks)
