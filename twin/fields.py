@@ -229,9 +229,9 @@ def _check_array(path: Path, shape: Sequence[int], port: PortSheet) -> None:
         fits = said["zarr_format"] == 3 and said["shape"] == list(shape) and said["dimension_names"] == ["time", port.at]
         fits &= said["attributes"]["units"] == port.unit
         whole = said["chunk_grid"]["configuration"]["chunk_shape"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
-    if not fits or whole[1] != max(1, shape[1]) or whole[0] > max(CHUNK_SAMPLES, shape[0]) or not codecs <= _CODECS:
+    if not fits or whole[1] != max(1, shape[1]) or not 0 < whole[0] <= max(CHUNK_SAMPLES, shape[0]) or not codecs <= _CODECS:
         raise StorageError(f"{path}: is not an array of this run (shape {said['shape']}, codecs {', '.join(sorted(codecs))})")
 
 

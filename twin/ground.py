@@ -117,7 +117,17 @@ def read_ground(folder: Path) -> Ground:
             streets=tuple(Street(**one, shape=shape) for one, shape in zip(said["streets"], shapes["streets"], strict=True)),
             buildings=tuple(Building(**one, shape=shape) for one, shape in zip(said["buildings"], shapes["buildings"], strict=True)),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        RecursionError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
 
 

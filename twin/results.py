@@ -18,14 +18,15 @@ from twin.errors import InputError, StorageError, nearest
 from twin.ground import Ground, View, read_ground
 from twin.looks import Looks, MoverLook, SetLook
 from twin.sheet import ModelSheet, PortSheet, read_sheet
-from twin.storage import digest, digests, safe_name, storing
+from twin.storage import digest, digests, refuse_strangers, safe_name, storing
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
 Value = TypeVar("Value")
-MANIFEST_LIMIT_BYTES = 64 * 2**20
+MANIFEST_LIMIT_BYTES = 16 * 2**20
+MOST_MODELS, LONGEST_S = 1000, 10**9
 
 
 class Lazy(Mapping[str, Value]):
@@ -247,9 +248,13 @@ def _check(manifest: Mapping[str, Any]) -> None:
     every_s, committed_s, duration_s = (int(manifest[name]) for name in ("record_every_s", "committed_s", "duration_s"))
     if every_s < 1 or int(manifest.get("tracks_every_s") or 0) < 0 or not -1 <= committed_s <= duration_s:
         raise ValueError(f"recorded every {every_s} s to {committed_s} s of {duration_s} s")
+    if duration_s > LONGEST_S or len(manifest["models"]) > MOST_MODELS or not isinstance(manifest.get("timing") or {}, dict):
+        raise ValueError(f"{duration_s} s of {len(manifest['models'])} models, or no table of times")
     for name in ("kpis", "ledger"):
         if not isinstance(manifest.get(name) or [], list):
             raise TypeError(f"{name} is no list")
+    if not all(isinstance(one, dict) and {"name", "value", "unit"} <= one.keys() for one in manifest.get("kpis") or []):
+        raise TypeError("a KPI without name, value and unit")
 
 
 def open_run(path: Path | str) -> Run:
@@ -258,6 +263,7 @@ def open_run(path: Path | str) -> Run:
     file = folder / "manifest.json"
     if not file.is_file():
         raise StorageError(f"{folder}: is no run (no manifest.json)" if folder.is_dir() else f"{folder}: no such folder")
+    refuse_strangers(folder)
     with storing(file, "cannot be read"):
         if file.stat().st_size > MANIFEST_LIMIT_BYTES:
             raise StorageError(f"{file}: is too big for a manifest")
@@ -268,7 +274,7 @@ def open_run(path: Path | str) -> Run:
             raise StorageError(f"{file}: is a run of format {manifest['format']!r}; this version reads format 1")
         _check(manifest)
         return Run(folder, manifest)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise StorageError(f"{file}: is damaged: {type(error).__name__} {error}") from error
 
 

@@ -134,7 +134,17 @@ def read_sheet(folder: Path, name: str) -> ModelSheet:
             notices=said["notices"],
             actions=said["actions"],
         )
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        RecursionError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
 
 

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ PARTS = ("scenario", "static", "fields", "tracks", "events")
 """What a run's digest covers, by the name in the run folder."""
 
 SYNCED_AT_ONCE = 16
+TEXT_LIMIT_BYTES = 64 * 2**20
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
@@ -99,6 +101,21 @@ def safe_name(name: str) -> str:
     return name
 
 
+def refuse_strangers(folder: Path) -> None:
+    """Raise StorageError for a link, pipe or device in a run folder, or a text too big to be one: no run has any."""
+    for here, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = os.path.join(here, name)
+            try:
+                found = os.lstat(path)
+            except FileNotFoundError:  # a run that is going on replaces its files
+                continue
+            if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+                raise StorageError(f"{path}: is a link, pipe or device, which no run holds; remove it")
+            if found.st_size > TEXT_LIMIT_BYTES and name.endswith((".json", ".yaml")):
+                raise StorageError(f"{path}: is too big for a file of a run")
+
+
 def digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each part of a run folder (see `PARTS`): over paths and bytes, not over the manifest."""
     sums = {part: hashlib.sha256() for part in PARTS}
@@ -118,5 +135,6 @@ def digest(folder: Path | str) -> str:
     folder = Path(folder)
     if not (folder / "manifest.json").is_file():
         raise StorageError(f"{folder}: is no run (no manifest.json)")
+    refuse_strangers(folder)
     parts = digests(folder)
     return hashlib.sha256("".join(parts[part] for part in PARTS).encode()).hexdigest()
