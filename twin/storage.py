@@ -105,9 +105,9 @@ def refuse_strangers(folder: Path) -> None:
     """Raise StorageError for a link, pipe or device in a run folder, or a text too big to be one: no run has any."""
     for here, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            path = os.path.join(here, name)
+            path = Path(here) / name
             try:
-                found = os.lstat(path)
+                found = path.lstat()
             except FileNotFoundError:  # a run that is going on replaces its files
                 continue
             if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):

@@ -9,6 +9,7 @@ from pathlib import Path
 import demo_city
 import hostile
 import hostile_networks as networks
+import hostile_runs as runs
 import hostile_texts as texts
 import mini
 import pytest
@@ -16,7 +17,7 @@ import sixth
 
 from twin.experiment import Sweep
 
-CASES = [*networks.CASES, *texts.SCENARIOS, *texts.CITIES, *texts.TABLES, *texts.SETS, *texts.SWEEPS, *texts.PLANS]
+CASES = [*runs.CASES, *networks.CASES, *texts.SCENARIOS, *texts.CITIES, *texts.TABLES, *texts.SETS, *texts.SWEEPS, *texts.PLANS]
 
 SWEEP = """\
 scenario: mini.yaml
