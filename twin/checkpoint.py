@@ -120,7 +120,7 @@ def unlike(run: Run, manifest: Mapping[str, Any]) -> None:
         if was != now:
             said.append(f"{run.path}: was made with {name} {was}, and this is {now}; install {name}=={was} to go on")
     if said:
-        raise InputError("\n".join(said))
+        raise InputError([Problem(one) for one in said])
 
 
 SAME_FROM_THE_START = ("city", "start", "duration", "seed", "record_every", "tracks_every", "models", "couplings")

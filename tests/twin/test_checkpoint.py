@@ -15,7 +15,7 @@ import pytest
 
 import twin
 from twin import checkpoint
-from twin.errors import InputError, StorageError
+from twin.errors import InputError
 from twin.simulation import Simulation
 from twin.storage import digest, digests
 
