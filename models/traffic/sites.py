@@ -123,7 +123,7 @@ class _Entries:
         """Return a finite number that is not negative, noting a problem (and giving 0) for anything else."""
         value = one.get(key, default)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST:
-            self.wrong(one["id"], f"'{one['id']}': {key} must be a number of at least 0 and at most {LARGEST:,.0f}, not {value!r}")
+            self.wrong(one["id"], f"'{one['id']}': {key} must be a number of at least 0, not {value!r}; at most {LARGEST:,.0f}")
             return 0.0
         return float(value)
 
