@@ -111,10 +111,9 @@ def unlike(run: Run, manifest: Mapping[str, Any]) -> None:
     """Raise InputError, one line for each thing that is not as it was when the run was made."""
     before = run.manifest
     said = []
-    if before["city"]["digest"] != manifest["city"]["digest"]:
-        said.append(
-            f"{run.path}: the city has changed since (digest {before['city']['digest'][:12]}, now {manifest['city']['digest'][:12]})"
-        )
+    then, today = (str(one["city"].get("digest")) for one in (before, manifest))
+    if then != today:
+        said.append(f"{run.path}: the city has changed since (digest {then[:12]}, now {today[:12]})")
     for name in sorted({*before["versions"], *manifest["versions"]}):
         was, now = before["versions"].get(name, "absent"), manifest["versions"].get(name, "absent")
         if was != now:

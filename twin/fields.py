@@ -25,6 +25,8 @@ CHUNK_BYTES = 256 * 2**20
 """The most that the open chunks of all models may hold in memory; with wide models a chunk has fewer samples."""
 
 _CODECS = {"bytes", "blosc", "crc32c"}
+_BLOSC_BYTES = 1024
+"""More than Blosc adds to what it cannot make smaller."""
 _SUM_BYTES = 4
 """A chunk ends with its CRC-32C (RFC 3720), as the zarr codec of that name puts it there."""
 
@@ -231,6 +233,7 @@ def _check_array(path: Path, shape: Sequence[int], port: PortSheet) -> None:
         whole = said["chunk_grid"]["configuration"]["chunk_shape"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
+    fits &= not said.get("storage_transformers")
     if not fits or whole[1] != max(1, shape[1]) or not 0 < whole[0] <= max(CHUNK_SAMPLES, shape[0]) or not codecs <= _CODECS:
         raise StorageError(f"{path}: is not an array of this run (shape {said['shape']}, codecs {', '.join(sorted(codecs))})")
 
@@ -246,10 +249,15 @@ def check_chunks(path: Path, samples: int) -> None:
         said = json.loads((path / "zarr.json").read_text("utf-8"))
         if not said["shape"][1] or "crc32c" not in {codec["name"] for codec in said["codecs"]}:
             return
-        chunks = -(-samples // said["chunk_grid"]["configuration"]["chunk_shape"][0])
+        rows, width = said["chunk_grid"]["configuration"]["chunk_shape"]
+        chunks, unpacked = -(-samples // rows), rows * width * np.dtype(said["data_type"]).itemsize
     for number in range(chunks):
         file = path / f"c.{number}.0"
         with storing(file, "is damaged"):
+            if file.stat().st_size > 2 * unpacked + _BLOSC_BYTES:
+                raise StorageError(f"{file}: is damaged: larger than what it holds")
             data = file.read_bytes()
         if len(data) <= _SUM_BYTES or google_crc32c.value(data[:-_SUM_BYTES]) != int.from_bytes(data[-_SUM_BYTES:], "little"):
             raise StorageError(f"{file}: is damaged: its checksum is another")
+        if int.from_bytes(data[4:8], "little") != unpacked:  # where Blosc says how much it will unpack
+            raise StorageError(f"{file}: is damaged: it holds another number of values")

@@ -15,8 +15,7 @@ import numpy as np
 
 from twin.base import Building, Place, Street
 from twin.errors import StorageError
-from twin.sheet import refuse_a_bomb
-from twin.storage import canonical, storing, write_atomic
+from twin.storage import canonical, refuse_a_bomb, storing, write_atomic
 
 if TYPE_CHECKING:
     from twin.city import Camera, City

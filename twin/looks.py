@@ -74,8 +74,18 @@ def _read(said: object, kind: type[Any]) -> dict[str, Any]:
     words = {"form": get_args(Form), "body": get_args(Body)}
     found = {}
     for name, look in said.items() if isinstance(said, Mapping) else ():
-        held = {key: value for key, value in look.items() if key in known and value in words.get(key, (value,))}
+        usual = {key: value for key, value in look.items() if key in known} if isinstance(look, Mapping) else {}
+        held = {key: value for key, value in usual.items() if value in words.get(key, (value,)) and _fits(value, getattr(kind, key))}
         if "size_m" in held:
             held["size_m"] = tuple(map(float, held["size_m"]))
         found[str(name)] = kind(**held)
     return found
+
+
+def _fits(value: object, usual: object) -> bool:
+    """Tell whether a value is of the kind of the usual one: a length may be a list of lengths, a size has three."""
+    if isinstance(usual, bool | str):
+        return type(value) is type(usual)
+    if isinstance(value, list | tuple):
+        return all(_fits(one, 0.0) for one in value) and (isinstance(usual, float) or len(value) == 3)
+    return isinstance(usual, float) and isinstance(value, int | float) and not isinstance(value, bool)

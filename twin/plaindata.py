@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from twin.errors import StorageError
-from twin.storage import storing, write_atomic
+from twin.storage import refuse_a_bomb, storing, write_atomic
 
 FORMAT = 1
 """The version of the layout."""
 
-LIMIT_BYTES = 2**33
-"""The most a file may take when it is read."""
+MOST_PARTS = 5_000_000
+"""Lists and mappings in one state."""
 
 _MARK = "$"
 """A mapping with one key that begins so stands for something JSON has no word for."""
@@ -110,10 +110,13 @@ def _entry(name: str) -> zipfile.ZipInfo:
 def read(path: Path) -> Any:
     """Read what `write` wrote; StorageError, one line, when it is missing, damaged, or of another version."""
     try:
+        with storing(path, "cannot be read"):
+            refuse_a_bomb(path)
         with storing(path, "cannot be read"), zipfile.ZipFile(path) as file:
-            if sum(one.file_size for one in file.infolist()) > LIMIT_BYTES:
-                raise StorageError(f"{path}: is too big")
-            tree = json.loads(file.read("state.json"))
+            text = file.read("state.json")
+            if text.count(b"[") + text.count(b"{") > MOST_PARTS:
+                raise ValueError(f"more than {MOST_PARTS:,} lists and mappings")
+            tree = json.loads(text)
             if tree["format"] != FORMAT:
                 raise StorageError(f"{path}: is of format {tree['format']!r}; this version reads format {FORMAT}")
             names = [one.removesuffix(".npy") for one in file.namelist() if one.endswith(".npy")]

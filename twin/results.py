@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from twin.base import Building, Place, Street
-from twin.errors import InputError, StorageError, nearest
+from twin.errors import InputError, Problem, StorageError, nearest
 from twin.ground import Ground, View, read_ground
 from twin.looks import Looks, MoverLook, SetLook
 from twin.sheet import ModelSheet, PortSheet, read_sheet
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 MANIFEST_LIMIT_BYTES = 16 * 2**20
 MOST_MODELS, LONGEST_S = 1000, 10**9
+_PARTS = re.compile(r"events|tracks/[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
 class Lazy(Mapping[str, Value]):
@@ -211,6 +213,22 @@ class Run:
 
         return pd.DataFrame(list(self.manifest.get("ledger") or []))
 
+    @cached_property
+    def scenario(self) -> dict[str, Any]:
+        """The scenario it was made from, as plain data; empty when there is none or it is no mapping; StorageError when damaged."""
+        from twin import yamlfile
+
+        file = self.path / "scenario.yaml"
+        if not file.is_file():
+            return {}
+        with storing(file, "cannot be read"):
+            try:
+                said, _ = yamlfile.load(file)
+            except InputError as error:
+                first = error.problems[0]
+                raise StorageError(str(Problem(f"is damaged: line {first.line}: {first.what}", str(file)))) from error
+        return said if isinstance(said, dict) else {}
+
     @property
     def digest(self) -> str:
         """The SHA-256 of the run's data (see `twin.storage.digest`)."""
@@ -248,11 +266,23 @@ def _check(manifest: Mapping[str, Any]) -> None:
     every_s, committed_s, duration_s = (int(manifest[name]) for name in ("record_every_s", "committed_s", "duration_s"))
     if every_s < 1 or int(manifest.get("tracks_every_s") or 0) < 0 or not -1 <= committed_s <= duration_s:
         raise ValueError(f"recorded every {every_s} s to {committed_s} s of {duration_s} s")
-    if duration_s > LONGEST_S or len(manifest["models"]) > MOST_MODELS or not isinstance(manifest.get("timing") or {}, dict):
-        raise ValueError(f"{duration_s} s of {len(manifest['models'])} models, or no table of times")
-    for name in ("kpis", "ledger"):
-        if not isinstance(manifest.get(name) or [], list):
-            raise TypeError(f"{name} is no list")
+    if duration_s > LONGEST_S or len(manifest["models"]) > MOST_MODELS:
+        raise ValueError(f"{duration_s} s of {len(manifest['models'])} models")
+    for name, kind in (
+        ("kpis", list),
+        ("ledger", list),
+        ("live", list),
+        ("versions", dict),
+        ("city", dict),
+        ("parts", dict),
+        ("timing", dict),
+    ):
+        if not isinstance(manifest.get(name) or kind(), kind):
+            raise TypeError(f"{name} is no {kind.__name__}")
+    if strange := [name for name in manifest.get("parts") or {} if not _PARTS.fullmatch(name)]:
+        raise ValueError(f"'{strange[0][:80]}' is no folder of parts")
+    if not isinstance(manifest["status"], str) or not all(isinstance(one["at_s"], int) for one in manifest.get("live") or []):
+        raise TypeError("no status, or something done by hand at no second")
     if not all(isinstance(one, dict) and {"name", "value", "unit"} <= one.keys() for one in manifest.get("kpis") or []):
         raise TypeError("a KPI without name, value and unit")
 

@@ -16,16 +16,12 @@ import numpy as np
 
 from twin.errors import StorageError
 from twin.ports import ElementSet
-from twin.storage import canonical, safe_name, storing, write_atomic
+from twin.storage import canonical, refuse_a_bomb, safe_name, storing, write_atomic
 
 if TYPE_CHECKING:
     from twin.model import Model
 
 _DTYPE = re.compile(r"bool|u?int(8|16|32|64)|float(32|64)")
-
-
-SHAPES_LIMIT_BYTES = 2**30
-"""The most that the shapes of one model may take when they are read."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +119,8 @@ def read_sheet(folder: Path, name: str) -> ModelSheet:
             with np.load(path.with_suffix(".npz"), allow_pickle=False) as held:
                 elements = {one["name"]: _elements(one, held[f"{one['name']}.xy"], held[f"{one['name']}.rows"]) for one in said["elements"]}
         ports = {one["name"]: _port(one, elements) for one in said["ports"]}
+        if not all(isinstance(said[name] or {}, Mapping) for name in ("moving", "looks", "notices", "actions")):
+            raise ValueError("'moving', 'looks', 'notices' and 'actions' are mappings")
         return ModelSheet(
             name=name,
             ports=ports,
@@ -146,14 +144,6 @@ def read_sheet(folder: Path, name: str) -> ModelSheet:
         zlib.error,
     ) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
-
-
-def refuse_a_bomb(path: Path) -> None:
-    """Raise ValueError when an archive of shapes says it holds more than `SHAPES_LIMIT_BYTES`."""
-    with zipfile.ZipFile(path) as held:
-        size = sum(one.file_size for one in held.infolist())
-    if size > SHAPES_LIMIT_BYTES:
-        raise ValueError(f"its shapes would take {size / 1e9:.1f} GB")
 
 
 def _elements(said: Mapping[str, Any], xy: np.ndarray, rows: np.ndarray) -> ElementSet:

@@ -8,6 +8,7 @@ import math
 import os
 import re
 import stat
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ PARTS = ("scenario", "static", "fields", "tracks", "events")
 
 SYNCED_AT_ONCE = 16
 TEXT_LIMIT_BYTES = 64 * 2**20
+ARCHIVE_BYTES, MOST_TIMES = 128 * 2**20, 50
+"""What an archive may unpack to whatever its size is, and how many times its size it may unpack to beyond that."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
@@ -114,6 +117,14 @@ def refuse_strangers(folder: Path) -> None:
                 raise StorageError(f"{path}: is a link, pipe or device, which no run holds; remove it")
             if found.st_size > TEXT_LIMIT_BYTES and name.endswith((".json", ".yaml")):
                 raise StorageError(f"{path}: is too big for a file of a run")
+
+
+def refuse_a_bomb(path: Path) -> None:
+    """Raise ValueError when an archive says that it unpacks to far more than its own size."""
+    with zipfile.ZipFile(path) as held:
+        size = sum(one.file_size for one in held.infolist())
+    if size > max(ARCHIVE_BYTES, MOST_TIMES * path.stat().st_size):
+        raise ValueError(f"it would unpack to {size / 1e9:.1f} GB, which is too big for it")
 
 
 def digests(folder: Path) -> dict[str, str]:

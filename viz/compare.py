@@ -325,7 +325,7 @@ def _unequal(both: Both) -> list[tuple[str, str, str]]:
 
 def _said(run: Run) -> dict[str, str]:
     manifest = run.manifest
-    said = {f"scenario: {key}": value for key, value in written.leaves(written.scenario(run)).items()}
+    said = {f"scenario: {key}": value for key, value in written.leaves(run.scenario).items()}
     said |= {f"version: {key}": str(value) for key, value in (manifest.get("versions") or {}).items()}
     said |= {f"host: {key}": str(value) for key, value in (manifest.get("hosts") or {}).items()}
     said |= {f"city: {key}": str(value) for key, value in (manifest.get("city") or {}).items()}

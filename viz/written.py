@@ -9,33 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from twin.errors import InputError, StorageError
+from twin.errors import InputError
 from twin.results import Run
 
-LIMIT_BYTES = 2 * 2**20
 _QUANTITY = re.compile(r"(?:[<>]=?)?\s*([-+]?[0-9._]+(?:[eE][-+]?[0-9]+)?)\s*(.*)")
 _UNIT = re.compile(r"(?:1|%|[A-Za-z°µ]+[0-9]?)(?:[ */][A-Za-z°µ]+[0-9]?){0,4}")
 """Only what looks like a unit reaches pint, which would compute any expression."""
 VALUES = 20_000
 """More keys than this are not compared: a scenario has some hundred."""
-
-
-def scenario(run: Run) -> dict[str, Any]:
-    """Return `scenario.yaml` of the run folder as a mapping; empty when there is none or it is no mapping; StorageError when damaged."""
-    from ruamel.yaml import YAML, YAMLError
-
-    file = run.path / "scenario.yaml"
-    try:
-        if not file.is_file():
-            return {}
-        if file.stat().st_size > LIMIT_BYTES:
-            raise StorageError(f"{file}: is too big for a scenario")
-        said = YAML(typ="safe", pure=True).load(file.read_text("utf-8"))
-    except OSError as error:
-        raise StorageError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise StorageError(f"{file}: is damaged: {str(error).splitlines()[0]}") from error
-    return dict(said) if isinstance(said, Mapping) else {}
 
 
 def leaves(said: object, under: str = "", found: dict[str, str] | None = None) -> dict[str, str]:
@@ -56,7 +37,7 @@ def leaves(said: object, under: str = "", found: dict[str, str] | None = None) -
 
 def measured(run: Run) -> dict[str, dict[str, Any]]:
     """Return the KPIs as the scenario declares them, by name: of, at, across, over, target."""
-    kpis = scenario(run).get("kpis")
+    kpis = run.scenario.get("kpis")
     return {str(name): dict(one) for name, one in kpis.items() if isinstance(one, Mapping)} if isinstance(kpis, Mapping) else {}
 
 
