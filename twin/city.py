@@ -191,6 +191,14 @@ class City:
         name = getattr(self.manifest, key)
         return self.folder / name if name else None
 
+    def _there(self, key: str) -> Path | None:
+        """Return what `path` does; InputError, at the line of city.yaml that names it, for a file that is not there."""
+        path = self.path(key)
+        if path and not path.is_file():
+            hint = "name it only when it is there, or make it with"
+            raise InputError(self._problem(f"{key}: no file '{path.name}' in the pack; {hint} `twin city build {self.folder}`", (key,)))
+        return path
+
     def files(self, model: str) -> dict[str, Path]:
         """Return a model's files by role; InputError for a model the pack has not, or a file that is absent."""
         if model not in self.manifest.models:
@@ -230,12 +238,12 @@ class City:
 
     @cached_property
     def _places(self) -> tuple[Place, ...]:
-        path = self.path("places")
+        path = self._there("places")
         return geojson.places(path, *self.frame) if path else ()
 
     def check_places(self) -> None:
         """Check the file of places without projecting it; InputError names every feature that is not one."""
-        if path := self.path("places"):
+        if path := self._there("places"):
             geojson.check_places(path, *self.frame)
 
     def places(self) -> tuple[Place, ...]:
@@ -244,7 +252,7 @@ class City:
 
     def couplings(self) -> list[CouplingRow]:
         """Return the rows of couplings.csv; InputError names each line that is not one."""
-        path = self.path("couplings")
+        path = self._there("couplings")
         return read_couplings(path, self.manifest.models) if path else []
 
     def streets(self) -> tuple[Street, ...]:
@@ -263,13 +271,9 @@ class City:
         return Base(self.manifest.name, self.manifest.crs, seed, crossings(streets), streets, buildings, self.places())
 
     def _existing(self, key: str) -> Path:
-        path = self.path(key)
+        path = self._there(key)
         if path is None:
             raise InputError(self._problem(f"'{key}' is missing: a base needs streets and buildings", (key,)))
-        if not path.is_file():
-            raise InputError(
-                self._problem(f"{key}: no file '{path.name}' in the pack; make it with `twin city build {self.folder}`", (key,))
-            )
         return path
 
     def digest(self) -> str:
@@ -299,7 +303,7 @@ def crossings(streets: Iterable[Street]) -> dict[str, np.ndarray]:
 def read_couplings(path: Path, models: Mapping[str, Any]) -> list[CouplingRow]:
     """Read couplings.csv: its header, five filled columns a line, known models, no row twice."""
     if not path.is_file():
-        raise InputError(Problem("no such file; name it `couplings:` in city.yaml only when it is there", str(path)))
+        raise InputError(Problem("no such file", str(path)))
     if path.stat().st_size > COUPLINGS_LIMIT_BYTES:
         raise InputError(Problem(f"{path.stat().st_size:,} bytes; couplings may have {COUPLINGS_LIMIT_BYTES:,}", str(path), 1))
     reader: Any = None

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import re
-import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -106,17 +105,29 @@ def safe_name(name: str) -> str:
 
 def refuse_strangers(folder: Path) -> None:
     """Raise StorageError for a link, pipe or device in a run folder, or a text too big to be one: no run has any."""
-    for here, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            path = Path(here) / name
+    for entry in _entries(folder):
+        if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
+            raise StorageError(f"{entry.path}: is a link, pipe or device, which no run holds; remove it")
+        if entry.name.endswith((".json", ".yaml")):
             try:
-                found = path.lstat()
+                size = entry.stat(follow_symlinks=False).st_size
             except FileNotFoundError:  # a run that is going on replaces its files
                 continue
-            if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-                raise StorageError(f"{path}: is a link, pipe or device, which no run holds; remove it")
-            if found.st_size > TEXT_LIMIT_BYTES and name.endswith((".json", ".yaml")):
-                raise StorageError(f"{path}: is too big for a file of a run")
+            if size > TEXT_LIMIT_BYTES:
+                raise StorageError(f"{entry.path}: is too big for a file of a run")
+
+
+def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    """Yield everything in a folder and below; a folder that cannot be listed holds nothing."""
+    try:
+        with os.scandir(folder) as found:
+            here = list(found)
+    except OSError:
+        here = []
+    for entry in here:
+        yield entry
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(entry.path)
 
 
 def refuse_a_bomb(path: Path) -> None:

@@ -116,9 +116,12 @@ def quantity(text: object, unit: str) -> float:
             return number
         raise ValueError(f"a bare number {text.strip()} where a unit is needed; write '{text.strip()} {unit}' if that is meant")
     try:
-        return number * factor(found, unit)
+        value = number * factor(found, unit)
     except ValueError:
         raise ValueError(f"'{text}' is not in a unit of {unit}; write for example '5 {unit}'") from None
+    if not math.isfinite(value):
+        raise ValueError(f"'{text}' is too large a number")
+    return value
 
 
 def Quantity(unit: str) -> Any:  # noqa: N802 - it is used as a type

@@ -90,8 +90,8 @@ def parse(text: str, file: str = "") -> tuple[Any, Locate]:
         said = " ".join(str(error.problem or error.context).split())
         raise InputError(Problem(f"not YAML: {said}", file, mark.line + 1 if mark else 0)) from None
     except YAMLError as error:
-        said = str(error).splitlines()[0] if str(error) else "unreadable"
-        raise InputError(Problem(f"not YAML: {said}", file)) from None
+        said, at = str(error).splitlines()[0] if str(error) else "unreadable", getattr(error, "position", -1)
+        raise InputError(Problem(f"not YAML: {said}", file, text.count("\n", 0, at) + 1 if at >= 0 else 0)) from None
     except (RecursionError, ValueError) as error:
         said = "nested too deep" if isinstance(error, RecursionError) else f"not YAML: {error}"
         raise InputError(Problem(said, file)) from None

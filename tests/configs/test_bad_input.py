@@ -285,6 +285,14 @@ def test_rubbish_in_place_of_any_file_is_named_without_a_traceback(desk: Desk, w
         shutil.copyfile(whole / file, desk / file)
 
 
+@pytest.mark.parametrize(("key", "file"), [("couplings", "couplings.csv"), ("places", "places.geojson")])
+def test_a_file_that_the_pack_names_and_has_not_is_told_at_the_line_that_names_it(desk: Desk, key: str, file: str) -> None:
+    (desk / "pack" / file).unlink()
+    (only,) = desk.refused()
+    line = next(number for number, text in enumerate((desk / CITY).read_text().splitlines(), 1) if text.startswith(f"{key}:"))
+    assert only.startswith(f"{CITY}:{line}: {key}: no file '{file}' in the pack")
+
+
 def test_aliases_that_multiply_are_refused_before_they_are_built(desk: Desk) -> None:
     bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
     bomb += "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12))

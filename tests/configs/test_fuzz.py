@@ -157,6 +157,7 @@ def test_harmed_files_are_refused_with_file_and_line(pack: Path, tmp_path: Path,
     spot.outside.mkdir()
     unharmed = warden.run(("validate", pack.name), spot)
     assert unharmed.code == 0, unharmed.err
+    wrong: list[str] = []
     while len(refused) < count:
         name = chance.choice(names)
         file = spot.folder / name
@@ -167,10 +168,12 @@ def test_harmed_files_are_refused_with_file_and_line(pack: Path, tmp_path: Path,
             harmless += 1
             assert harmless < 50 + 2 * count, "hardly anything is refused"
         else:
-            wrong = faults(seen)
-            assert not wrong, f"{name}, harm {len(refused) + harmless}: {'; '.join(wrong)}\n{seen.err}\n{file.read_text()[:3000]}"
+            wrong += [
+                f"{name}, harm {len(refused) + harmless}: {one}\n{seen.err[:1000]}\n{file.read_bytes()[:2000]!r}" for one in faults(seen)
+            ]
             refused.append(seen)
         file.write_bytes(whole)
+    assert not wrong, "\n".join([f"{len(wrong)} are refused as they must not be", *wrong[:20]])
     slowest, biggest = max(one.cpu_s for one in refused), max(one.grown_bytes for one in refused)
     print(
         f"\n{len(refused)} harmed files refused, {harmless} harmless ones set aside; "

@@ -186,7 +186,7 @@ CITIES = [
         "heat: {files: {rooms: ../../outside/secret.txt}}",
         f"{CITY}:7: models.heat.files.rooms",
     ),
-    _city("places that are a pipe", "models:", "places: fifo.json\nmodels:", "no such file", 2),
+    _city("places that are a pipe", "models:", "places: fifo.json\nmodels:", "places: no file", 2),
     _city("a time zone that is a path", "Asia/Shanghai", "../../../../etc/passwd", f"{CITY}:3: timezone: "),
     _city("a time zone by an absolute path", "Asia/Shanghai", "OUTSIDE/secret.txt", f"{CITY}:3: timezone: "),
     _city("a CRS that is a pipeline of PROJ naming a grid", "EPSG:4549", "+proj=utm +nadgrids=OUTSIDE/secret.txt", f"{CITY}:2: crs: "),

@@ -37,7 +37,7 @@ def test_every_key_and_item_has_its_line() -> None:
         ("a: [1\nb: 2\n", "f.yaml:2: not YAML"),
         ("a: 1\n---\nb: 2\n", "not YAML"),
         ("[" * 100_000, "nested too deep"),
-        ("a: \x00", "not YAML"),
+        ("a: 1\nb: \x00", "f.yaml:2: not YAML: unacceptable character"),
         ("? [1, 2]\n: 3\n", "a key must be a word"),
         ("a: " + "9" * 5000, "is no number that fits"),
     ],

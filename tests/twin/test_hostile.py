@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import demo_city
 import hostile
@@ -26,6 +28,8 @@ vary:
 seeds: 2
 """
 VEHICLES = 60
+EACH = 4
+"""So many of a reader's inputs there are for each that is tried by default; all: `python -m pytest tests/twin/test_hostile.py -m "slow or not slow"`."""
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +87,16 @@ def judged(case: hostile.Case, warden: hostile.Warden, beds: dict[str, Path], fo
     assert not wrong, f"{case}: {'; '.join(wrong)}\nsaid: {seen.out[:500]}{seen.err[-3000:]}"
 
 
-@pytest.mark.parametrize("case", CASES, ids=[str(case).replace(" ", "_") for case in CASES])
+def some_of_each(cases: list[hostile.Case]) -> Iterator[Any]:
+    """Give each case as a parameter: every `EACH`-th of a reader's always, the others and the costly with the slow tests."""
+    seen: Counter[str] = Counter()
+    for case in cases:
+        marks = [pytest.mark.slow] if seen[case.reader] % EACH or "gigabytes" in case.what else []
+        seen[case.reader] += 1
+        yield pytest.param(case, id=str(case).replace(" ", "_"), marks=marks)
+
+
+@pytest.mark.parametrize("case", some_of_each(CASES))
 def test_a_hostile_input_is_refused_and_does_nothing(case, warden, beds, tmp_path, costs):
     judged(case, warden, beds, tmp_path, costs)
 
