@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 MANIFEST_LIMIT_BYTES = 16 * 2**20
 MOST_MODELS, LONGEST_S = 1000, 10**9
+_KINDS: dict[Any, str] = {
+    str: "status timezone",
+    int: "checkpoint_every_s",
+    dict: "city versions hosts parts",
+    list: "models live",
+    dict | None: "timing",
+    list | None: "kpis ledger objectives",
+}
+"""What else a manifest says is of these types; the last two may be null."""
 _PARTS = re.compile(r"events|tracks/[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
@@ -268,20 +277,12 @@ def _check(manifest: Mapping[str, Any]) -> None:
         raise ValueError(f"recorded every {every_s} s to {committed_s} s of {duration_s} s")
     if duration_s > LONGEST_S or len(manifest["models"]) > MOST_MODELS:
         raise ValueError(f"{duration_s} s of {len(manifest['models'])} models")
-    for name, kind in (
-        ("kpis", list),
-        ("ledger", list),
-        ("live", list),
-        ("versions", dict),
-        ("city", dict),
-        ("parts", dict),
-        ("timing", dict),
-    ):
-        if not isinstance(manifest.get(name) or kind(), kind):
-            raise TypeError(f"{name} is no {kind.__name__}")
+    for kind, names in _KINDS.items():
+        if wrong := [name for name in names.split() if name in manifest and not isinstance(manifest[name], kind)]:
+            raise TypeError(f"{wrong[0]} is a {type(manifest[wrong[0]]).__name__}")
     if strange := [name for name in manifest.get("parts") or {} if not _PARTS.fullmatch(name)]:
         raise ValueError(f"'{strange[0][:80]}' is no folder of parts")
-    if not isinstance(manifest["status"], str) or not all(isinstance(one["at_s"], int) for one in manifest.get("live") or []):
+    if "status" not in manifest or not all(isinstance(one["at_s"], int) for one in manifest.get("live", [])):
         raise TypeError("no status, or something done by hand at no second")
     if not all(isinstance(one, dict) and {"name", "value", "unit"} <= one.keys() for one in manifest.get("kpis") or []):
         raise TypeError("a KPI without name, value and unit")

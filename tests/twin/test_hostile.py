@@ -28,7 +28,7 @@ vary:
 seeds: 2
 """
 VEHICLES = 60
-EACH = 4
+EACH = 5
 """So many of a reader's inputs there are for each that is tried by default; all: `python -m pytest tests/twin/test_hostile.py -m "slow or not slow"`."""
 
 
