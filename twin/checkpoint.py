@@ -93,6 +93,19 @@ def text_digest(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
+def file_digest(file: Path) -> str:
+    """Return the SHA-256 of a scenario's file, or nothing when it is not there."""
+    return text_digest(file.read_bytes()) if file.is_file() else ""
+
+
+def warn_of_another_file(run: Run) -> None:
+    """Say so when the file a run was made from is another now: the run goes on with its own copy of it."""
+    file = Path(str(run.manifest.get("file", "")))
+    now = file_digest(file)
+    if now and now != run.manifest.get("file_digest", now):
+        log.warning("%s: has changed since the run was made, which goes on with the scenario as it was", file)
+
+
 def scenario_of(run: Run, sets: Sequence[str] = ()) -> Scenario:
     """Read the scenario that a run was made from, its city where it was then; InputError when that is gone or it was changed."""
     from twin import scenario

@@ -44,6 +44,10 @@ Sets = Annotated[
 
 Strict = Annotated[bool, typer.Option("--strict", help="a run that ends degraded exits with 3")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar")]
+Every = Annotated[
+    str, typer.Option("--checkpoint-every", metavar="TIME", help="keep the state this often ('10 min'), so that the run can be resumed")
+]
+Check = Annotated[bool, typer.Option("--check", help="hold mass, energy, people and vehicles to their accounts at every exchange; slower")]
 Watchdog = Annotated[float, typer.Option(min=1.0, max=86400.0, help="seconds of wall time a model in a process may take for one step")]
 Pages = Annotated[bool, typer.Option("--pages", help="write the pages about the run into its folder: report.html, replay.html")]
 
@@ -72,12 +76,8 @@ def run(
     strict: Strict = False,
     quiet: Quiet = False,
     watchdog: Watchdog = 120.0,
-    every: Annotated[
-        str, typer.Option("--checkpoint-every", metavar="TIME", help="keep the state this often ('10 min'), so that the run can be resumed")
-    ] = "",
-    check: Annotated[
-        bool, typer.Option("--check", help="hold mass, energy, people and vehicles to their accounts at every exchange; slower")
-    ] = False,
+    every: Every = "",
+    check: Check = False,
     pages: Pages = False,
 ) -> None:
     """Run a scenario: a progress bar, then a table of what happened and the run folder's path."""
@@ -87,7 +87,9 @@ def run(
     from twin.simulation import Simulation
 
     scenario = load(file, sets or [])
-    every_s = _seconds("--checkpoint-every", every)
+    every_s = _every_s(every)
+    if every_s > scenario.duration:
+        print(f"--checkpoint-every {every}: the run lasts {scenario.duration} s, so none is kept", file=sys.stderr)
 
     def make(watch: Any) -> Simulation:
         return Simulation(scenario, out, watch=watch, hosts=hosts, watchdog_s=watchdog, checkpoint_every_s=every_s, check=check)
@@ -124,26 +126,35 @@ def branch(
     strict: Strict = False,
     quiet: Quiet = False,
     watchdog: Watchdog = 120.0,
+    every: Every = "",
+    check: Check = False,
     pages: Pages = False,
 ) -> None:
     """Make another future of a run: the same past, which is not run again, and a variant of its scenario from a moment on."""
     from twin.simulation import Simulation
 
+    asked = {"checkpoint_every_s": _every_s(every)} if every else {}
+    asked |= {"check": True} if check else {}
+
     def make(watch: Any) -> Simulation:
-        return Simulation.branch(folder, at, file, out, sets=sets or [], watch=watch, watchdog_s=watchdog)
+        return Simulation.branch(folder, at, file, out, sets=sets or [], watch=watch, watchdog_s=watchdog, **asked)
 
     _rehearse(make, quiet=quiet, pages=pages, strict=strict)
 
 
-def _seconds(option: str, text: str) -> int:
+def _every_s(text: str) -> int:
+    """Read how often a checkpoint is kept; 0 for never."""
     from datetime import datetime
 
     from twin.units import clock_s
 
     try:
-        return clock_s(f"+{text}", datetime(2000, 1, 1)) if text else 0
+        every_s = clock_s(f"+{text}", datetime(2000, 1, 1)) if text else 0
     except ValueError as error:
-        raise InputError(f"{option} {text}: {error}") from None
+        raise InputError(f"--checkpoint-every {text}: {error}") from None
+    if text and every_s < 1:
+        raise InputError(f"--checkpoint-every {text}: at least 1 s")
+    return every_s
 
 
 def _rehearse(make: Callable[[Any], Simulation], *, quiet: bool, pages: bool, strict: bool) -> None:
@@ -279,8 +290,11 @@ def reference() -> None:
 @app.command("hash")
 def hash_(folder: Annotated[Path, typer.Argument(metavar="RUN", help="a run folder")]) -> None:
     """Print the digest of a run's data: equal for equal scenario, seed and versions."""
+    from twin.results import open_run
     from twin.storage import digest
 
+    if (folder / "manifest.json").is_file() and (result := open_run(folder)).status not in ("done", "degraded"):
+        print(f"{folder}: is {result.status}; this is the digest of what it holds so far", file=sys.stderr)
     typer.echo(digest(folder))
 
 

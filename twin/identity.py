@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from twin.checkpoint import text_digest
+from twin.checkpoint import file_digest, text_digest
 from twin.registry import registered
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def identity(plan: Plan, *, hosts: str, check: bool, checkpoint_every_s: int) ->
     return {
         "name": scenario.name,
         "file": str(scenario.file.absolute()),
+        "file_digest": file_digest(scenario.file),
         "scenario": text_digest(scenario.text().encode()),
         "checkpoint_every_s": checkpoint_every_s,
         "check": check,

@@ -122,5 +122,5 @@ def read(path: Path) -> Any:
             names = [one.removesuffix(".npy") for one in file.namelist() if one.endswith(".npy")]
             arrays = {int(name): np.load(io.BytesIO(file.read(f"{name}.npy")), allow_pickle=False) for name in names}
         return decode(tree["state"], arrays)
-    except (ValueError, KeyError, TypeError, EOFError, struct.error, RecursionError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, KeyError, TypeError, EOFError, struct.error, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error

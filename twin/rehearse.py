@@ -34,10 +34,11 @@ def to_the_end(simulation: Simulation, *, restarts: int = RESTARTS) -> Simulatio
             return simulation
         except EngineLost as error:
             again += 1
-            if not simulation.checkpoint_every_s:
+            kept = checkpoint.moments_s(simulation.folder)
+            if not kept and not simulation.checkpoint_every_s:
                 hint = "with --checkpoint-every the run would have gone on by itself"
                 raise EngineLost(error.engine, f"{error.what}; {hint}", now_s=error.now_s, element=error.element) from error
-            if again > restarts or not checkpoint.moments_s(simulation.folder):
+            if again > restarts or not kept:
                 raise
             log.warning("%s; going on from the last checkpoint", error)
             before, simulation = simulation, simulation.again()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -42,6 +43,8 @@ def show(run: Run, *, timing: bool = False) -> None:
     error = run.manifest.get("error")
     if error:
         console.print(f"[red]{error}[/]", soft_wrap=True)
+    for said in _how_it_came(run):
+        console.print(f"[dim]{said}[/]", soft_wrap=True)
     console.print(_last_line(run), soft_wrap=True)
     if said := _where_it_goes_on(run):
         console.print(said, soft_wrap=True)
@@ -52,6 +55,16 @@ def _last_line(run: Run) -> str:
     speed = f", {run.manifest['simulated_s'] / wall:.1f}x real time" if wall and run.manifest.get("simulated_s") else ""
     status = {"done": "[green]done[/]", "degraded": "[yellow]degraded[/]"}.get(run.status, f"[red]{run.status}[/]")
     return f"{status}{speed}: {run.path}"
+
+
+def _how_it_came(run: Run) -> list[str]:
+    """Say what a run branched off, and when an engine was lost and started again."""
+    said = []
+    if branched := run.manifest.get("branched"):
+        said.append(f"branched off {branched['run']} at {run.clock(branched['at_s'])}")
+    for one in run.manifest.get("restarts", ()):
+        said.append(f"went on from a checkpoint after {run.clock(one['at_s'])}: {one['why']}")
+    return [escape(one) for one in said]
 
 
 def _where_it_goes_on(run: Run) -> str:

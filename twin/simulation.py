@@ -120,6 +120,7 @@ class Simulation:
         run = open_run(folder)
         if run.status in checkpoint.FINISHED:
             raise InputError(f"{folder}: is {run.status}; there is nothing to go on with")
+        checkpoint.warn_of_another_file(run)
         said = run.manifest
         every_s = rest.pop("checkpoint_every_s", None) or int(said.get("checkpoint_every_s", 0))
         kinds = set(said.get("hosts", {}).values())
@@ -141,19 +142,22 @@ class Simulation:
 
         It starts at the run's last checkpoint before `at`, or at second 0 where none was kept; what the run recorded
         until then is shared on disk, not copied. InputError: the variant differs earlier, or in what shapes it from
-        the start; the city or the versions of engines are others now; `at` is outside the run.
+        the start; the city or the versions of engines are others now; `at` is outside the run. It keeps checkpoints and
+        holds accounts as the run did, unless `rest` says otherwise.
         """
         from twin import load
         from twin.results import open_run
 
         run = open_run(folder)
         at_s = run.second(at)
-        run.at(at_s)
+        run.at(at)
         if isinstance(scenario, (str, Path)):
             scenario = load(scenario, sets)
         variant = scenario or checkpoint.scenario_of(run, sets)
         checkpoint.unlike_before(run, variant, at_s)
-        return cls(variant, out, past=Past(run, at_s, own=False), **rest)
+        said = run.manifest
+        kept = {"checkpoint_every_s": int(said.get("checkpoint_every_s", 0)), "check": bool(said.get("check"))}
+        return cls(variant, out, past=Past(run, at_s, own=False), **kept | rest)
 
     def again(self) -> Simulation:
         """Return the simulation that goes on with this one from its last checkpoint, in the same way."""

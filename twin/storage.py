@@ -35,7 +35,7 @@ def storing(path: Path, doing: str = "cannot be written") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename or path
+        where = error.filename2 or error.filename or path  # of a copy the second is what is written
         raise StorageError(f"{where}: {doing}: {error.strerror or error}") from error
 
 
