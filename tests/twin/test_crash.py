@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 import twin
+from twin import checkpoint
 from twin.storage import digests
 
 TWIN = [str(Path(sys.executable).with_name("twin"))]
@@ -135,9 +136,9 @@ def test_a_second_run_in_the_folder_of_a_killed_one_is_refused(evening: Path, tm
 
 def test_ctrl_c_keeps_what_was_recorded_and_exits_130(evening: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    with running(evening, out) as child:
+    with running(evening, out, "--checkpoint-every", "10 s") as child:
         hosts = begun(out, child)
-        time.sleep(0.5)
+        until(lambda: checkpoint.moments_s(out), child)
         os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to the whole group
         said, wrong = child.communicate(timeout=30)
         assert (child.returncode, said, wrong) == (130, "", f"interrupted; what was recorded is kept; `twin resume {out}` goes on\n")
