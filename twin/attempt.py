@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from twin.errors import InputError, StorageError, TwinError
 
@@ -23,18 +23,24 @@ TRIES = 3
 
 FINISHED = ("done", "degraded")
 PLAN, VARIANTS, SCENARIO = "sweep.json", "variants.jsonl", "scenario.yaml"
+UNSTORED = "unstored"
+"""A variant that could not be written or read, through no fault of its own: it is neither tried again nor set aside."""
 LOOK_AGAIN_S = 0.2
 """How often it is looked whether another process has let go of a variant."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a variant: `done`, `degraded`, `poisoned` or `stopped`, after how many tries in this session, and why not."""
+    """What came of a variant: `done`, `degraded`, `poisoned`, `stopped` or `unstored`, after how many tries in this session, and why not.
+
+    `code`: what its last process ended with; minus the number of a signal.
+    """
 
     id: str
     status: str
     tries: int = 0
     said: str = ""
+    code: int = 0
 
 
 @dataclass
@@ -107,6 +113,7 @@ def _claimed(log: Path, children: Children) -> Iterator[IO[bytes] | None]:
 def attempt(folder: Path, id: str, file: str, children: Children | None = None) -> Outcome:
     """Run one variant to its end, again when it failed, and set it aside after `TRIES`; what the user did wrong is not tried twice.
 
+    Where a file cannot be written or read, it is left as it is.
     `folder`: the sweep's; `file`: the scenario's file, beside which its city is found.
     """
     children = children or Children()
@@ -125,12 +132,15 @@ def attempt(folder: Path, id: str, file: str, children: Children | None = None) 
             if (found := outcome_of(folder, id)) is not None and found.status in FINISHED:
                 (folder / "poisoned" / f"{id}.json").unlink(missing_ok=True)
                 return Outcome(id, found.status, number)
-            said = _last_line(Path(log.name), start) or (f"ended by signal {-code}" if code < 0 else f"exit code {code}")
-            log.write(f"-- try {number}: {f'ended by signal {-code}' if code < 0 else f'exit code {code}'}\n".encode())
+            ended = f"ended by signal {-code}" if code < 0 else f"exit code {code}"
+            said = _last_line(Path(log.name), start) or ended
+            if code == StorageError.exit_code:
+                return Outcome(id, UNSTORED, number, said if said != ended else f"{out}: cannot be written", code)
+            log.write(f"-- try {number}: {ended}\n".encode())
             log.flush()
             if code == InputError.exit_code:
                 break
-        return set_aside(folder, Outcome(id, "poisoned", number, said))
+        return set_aside(folder, Outcome(id, "poisoned", number, said, code))
 
 
 def set_aside(folder: Path, outcome: Outcome) -> Outcome:
@@ -182,14 +192,25 @@ def run(folder: Path, id: str, file: Path) -> None:
 def main() -> None:
     """Run one variant: `python -m twin.attempt SWEEP ID FILE_THE_SCENARIO_LIES_BESIDE PARENT`; ends with the parent's thread."""
     from twin.host import die_with_parent
+    from twin.inline import FULL
 
     folder, id, file, parent = sys.argv[1:5]
     die_with_parent(int(parent))
     try:
         run(Path(folder), id, Path(file))
     except TwinError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(error, error.exit_code)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _end(f"{error.filename or folder}: cannot be written: {error.strerror}", StorageError.exit_code)
+
+
+def _end(said: object, code: int) -> NoReturn:
+    """Say why and end with a code, which holds also where a full disk takes no more of the log."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), f"{said}\n".encode())
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twin import checkpoint, sweep
-from twin.attempt import FINISHED, PLAN, SCENARIO, TRIES, VARIANTS, Children, Outcome, attempt, outcome_of
+from twin.attempt import FINISHED, PLAN, SCENARIO, TRIES, UNSTORED, VARIANTS, Children, Outcome, attempt, outcome_of
 from twin.errors import InputError, Problem, StorageError, nearest
 from twin.gathering import gather
 from twin.storage import plain, storing, write_atomic
@@ -62,8 +62,10 @@ Watch = Callable[[Progress], None]
 class Sweep:
     """A scenario over varied keys and seeds.
 
-    `vary`: dotted key -> values, for example `{"models.crowd.people": [3000, 6000]}`. `seeds`: every row of values
-    is run with each of them, so that differences are paired; 1 when absent. `folder`: where the runs go
+    `vary`: dotted key -> values, or a range that is sampled: `{"models.crowd.people": [3000, 6000]}`,
+    `{"models.crowd.people": {"from": 3000, "to": 6000, "whole": True}}`. `sample`: how, `{"method": "sobol", "count": 64}`;
+    see `twin.sweep.Range` and `Sampling`, which may be given as well. `seeds`: every row of values
+    is run with each of them, so that differences are paired; 5 means 1 to 5; 1 when absent. `folder`: where the runs go
     (runs/sweeps/NAME when absent). `fields`: recorded ports to keep in the result besides the KPIs. `branch`: (run
     folder, moment): all variants go on from the run's state there, and may differ only later; `scenario` None is the
     run's own. InputError: a key or value the scenario cannot have.
@@ -72,17 +74,18 @@ class Sweep:
     def __init__(
         self,
         scenario: Scenario | str | Path | None,
-        vary: Mapping[str, Sequence[Any] | sweep.Range],
-        seeds: Iterable[int] | None = None,
+        vary: Mapping[str, Iterable[Any] | sweep.Range | Mapping[str, Any]],
+        seeds: Iterable[int] | int | str | None = None,
         *,
         folder: str | Path | None = None,
         fields: Sequence[str] = (),
-        sample: Sampling | None = None,
+        sample: Sampling | Mapping[str, Any] | None = None,
         branch: tuple[str | Path, object] | None = None,
     ) -> None:
         from twin import load
         from twin.results import open_run
 
+        said = sweep.validated({"vary": _plain(vary), "seeds": _plain(seeds), "sample": _plain(sample), "fields": _plain(fields)})
         self.branched: tuple[Run, int] | None = None
         if branch is not None:
             run = open_run(branch[0])
@@ -93,11 +96,11 @@ class Sweep:
         if scenario is None:
             raise InputError("scenario: missing; name a scenario, or the run to branch off")
         self.scenario = load(scenario) if isinstance(scenario, (str, Path)) else scenario
-        chosen = None if seeds is None else tuple(seeds)
+        chosen = said.seeds
         if self.branched is not None:
             chosen = _seed_of(self.branched[0], chosen)
-        self.design = Design(dict(vary), (1,) if chosen is None else chosen, sample)
-        self.fields = tuple(fields)
+        self.design = Design(said.vary, (1,) if chosen is None else chosen, said.sample)
+        self.fields = said.fields
         self.folder = Path(folder) if folder is not None else Path("runs") / "sweeps" / self.scenario.name
 
     def run(self, client: Any = None, *, workers: int = 1, watch: Watch | None = None) -> xr.Dataset:
@@ -109,7 +112,7 @@ class Sweep:
 
     def check(self) -> None:
         """Check every value of every key, that a branch may differ so, and that the fields exist; InputError says which cannot be."""
-        _check_fields(self.scenario, self.fields)
+        _check_names(self.scenario, self.design, self.fields)
         if self.branched is None:
             sweep.check(self.scenario, self.design)
             return
@@ -157,15 +160,36 @@ class Sweep:
         write_atomic(path, (json.dumps(plan, ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def _check_fields(scenario: Scenario, fields: Sequence[str]) -> None:
-    """Raise InputError for every field that no run of the scenario can record."""
+def _plain(said: Any) -> Any:
+    """Return what Python says of a sweep as its file would: mappings as they are, other collections and arrays as lists."""
+    if isinstance(said, Mapping):
+        return dict(said)
+    if said is None or isinstance(said, str | bytes | sweep.Range | Sampling):
+        return said
+    return plain(list(said) if isinstance(said, Iterable) else said)
+
+
+def _check_names(scenario: Scenario, design: Design, fields: Sequence[str]) -> None:
+    """Raise InputError for every field that no run of the scenario can record, and for two things of one name in the results."""
     from twin import build
 
     sheets = build.plan(scenario).sheets() if fields else {}
-    names = [f"{model}.{port}" for model, sheet in sheets.items() for port in sheet.recorded]
-    wrong = [field for field in fields if field not in names and sum(name.startswith(f"{field}_") for name in names) != 1]
+    ports = {f"{model}.{name}": port for model, sheet in sheets.items() for name, port in sheet.recorded.items()}
+    wrong = [field for field in fields if field not in ports and sum(name.startswith(f"{field}_") for name in ports) != 1]
     if wrong:
-        raise InputError([Problem(f"fields: {nearest(one, names, what='recorded port')}") for one in wrong])
+        raise InputError([Problem(f"fields: {nearest(one, ports, what='recorded port')}") for one in wrong])
+    taken = dict.fromkeys(sweep.OWN_NAMES, "results have one of their own")
+    for kept in fields:
+        over = [port.at for name, port in ports.items() if name == kept or name.startswith(f"{kept}_")]
+        taken |= dict.fromkeys(over, f"the field {kept} lies over elements of that name") | {kept: f"{kept} is kept as a field"}
+    said = [
+        f"kpis.{name}: cannot be told apart in the results: {taken[name]}; call it otherwise" for name in scenario.kpis if name in taken
+    ]
+    taken |= {name: f"a KPI is called '{name}'" for name in scenario.kpis}
+    names = {key: sweep.short(key) for key in design.vary}
+    said += [f"vary.{key}: would be called '{name}' in the results: {taken[name]}" for key, name in names.items() if name in taken]
+    if said:
+        raise InputError([Problem(one) for one in said])
 
 
 def _line(variant: Variant) -> str:
@@ -226,12 +250,12 @@ def read_plan(folder: Path, *, variants: bool = True) -> dict[str, Any]:
                 plan["variants"] = [Variant(**json.loads(line)) for line in lines]
         _check_plan(plan)
         return plan
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, InputError) as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
 
 
 def _check_plan(plan: Mapping[str, Any]) -> None:
-    """Raise ValueError, TypeError or KeyError for a plan that no sweep writes."""
+    """Raise ValueError, TypeError, KeyError or InputError for a plan that no sweep writes."""
     if not all(isinstance(plan[key], list) and all(isinstance(one, str) for one in plan[key]) for key in ("keys", "fields")):
         raise ValueError("its keys or fields are no list of names")
     variants = plan.get("variants")
@@ -242,6 +266,7 @@ def _check_plan(plan: Mapping[str, Any]) -> None:
         raise ValueError(f"{str(strange[0])[:80]!r} is no run of a sweep")
     if len({one.id for one in variants}) != len(variants):
         raise ValueError("a run stands in it twice")
+    sweep.check_names(plan["keys"])
     rows = (
         len({one.id.partition("-")[0] for one in variants})
         if plan["sample"]
@@ -276,7 +301,8 @@ def finish(folder: Path, *, client: Any = None, workers: int = 1, watch: Watch |
     """Run every variant that is not finished, and return what came of all; finished runs are never run again.
 
     `again`: also those that were set aside. A Ctrl-C ends the runs that are going on; they start anew the next time.
-    InputError: the city, or the version of an engine, is another than when the sweep began.
+    InputError: the city, or the version of an engine, is another than when the sweep began. StorageError: a run could not
+    be written or read, as on a full disk; the sweep stops there, and that run is not set aside.
     """
     folder = Path(folder)
     plan = read_plan(folder)
@@ -290,6 +316,8 @@ def finish(folder: Path, *, client: Any = None, workers: int = 1, watch: Watch |
         if watch is not None:
             watch(progress)
         for outcome in _there(folder, waiting, client, plan) if client is not None else _here(folder, waiting, workers, plan):
+            if outcome.status == UNSTORED:
+                raise StorageError(f"{outcome.said}; free space there, or mend it: `twin sweep --resume {folder}` goes on")
             found[outcome.id] = outcome
             progress.take(outcome)
             if watch is not None:

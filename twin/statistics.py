@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from twin.attempt import FINISHED
 from twin.errors import InputError, nearest
 
 LEAST = 2
@@ -35,7 +36,8 @@ class Statistics:
         Units are those of the KPI. InputError: an unknown key or value.
         """
         key = key.removeprefix("models.")
-        keys = [str(dim) for dim in self.found.dims if dim not in ("seed", "sample", "time") and dim in self.found.coords]
+        varied = self.found.attrs.get("varied", self.found.dims)
+        keys = [str(dim) for dim in self.found.dims if dim in varied and dim not in ("seed", "sample") and dim in self.found.coords]
         if key not in keys:
             if key in self.found.attrs.get("varied", ()):
                 raise InputError(f"{key}: was sampled, and no two runs differ in it alone; see `sensitivity`, or list its values")
@@ -44,6 +46,8 @@ class Statistics:
         base = values[0] if to is None else to
         if base not in values:
             raise InputError(f"{key}: {nearest(str(base), map(str, values), what='value')}")
+        if len(values) < LEAST:
+            raise InputError(f"{key}: has one value only, {base}; there is no other to compare with it")
         kpis = self._kpis({key, "seed"})
         difference = self.found[kpis] - self.found[kpis].sel({key: base})
         figures = self._figures(difference.drop_sel({key: base}), confidence=confidence, resamples=resamples, seed=seed)
@@ -80,11 +84,17 @@ class Statistics:
         return found.assign_attrs(kpi=kpi, confidence=confidence, blocks=len(whole))
 
     def _kpis(self, over: Iterable[str]) -> list[str]:
-        return [
+        """Return the names of the KPIs over these dims; InputError when there are none."""
+        kpis = [
             str(name)
             for name, one in self.found.data_vars.items()
             if set(over) <= set(one.dims) <= {"seed", "sample", *self.found.attrs.get("varied", self.found.dims)} and one.dtype.kind == "f"
         ]
+        if not kpis:
+            where = f"{self.found.attrs['folder']}: " if "folder" in self.found.attrs else ""
+            unfinished = "status" in self.found and not self.found.status.isin(FINISHED).any()
+            raise InputError(where + ("no run of the sweep has finished" if unfinished else "the runs of the sweep have no KPI"))
+        return kpis
 
     def _figures(self, values: xr.Dataset, **options: Any) -> xr.Dataset:
         figures: xr.Dataset = xr.apply_ufunc(

@@ -15,27 +15,35 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from twin import yamlfile
 from twin.errors import InputError, Problem
-from twin.scenario import Scenario, merged
-from twin.storage import canonical
+from twin.scenario import MOST_STEPS, Scenario, merged
+from twin.storage import canonical, plain
 from twin.units import clock_s
 
 if TYPE_CHECKING:
     import numpy as np
 
 MOST_RUNS = 100_000
+OWN_NAMES = ("status", "sample", "seed", "time")
+"""What results name themselves: nothing that is varied, and no KPI, can be called so."""
 _SEEDS = re.compile(r"(\d+)\s*-\s*(\d+)")
 
 
 def _seeds(said: object) -> object:
     """Read 10 as the seeds 1 to 10, '5-9' as those, and a list as it is."""
+    found: Sequence[Any]
     if isinstance(said, int) and not isinstance(said, bool):
         found = range(1, said + 1)
     elif isinstance(said, str) and len(said) < 50 and (match := _SEEDS.fullmatch(said.strip())):
         found = range(int(match[1]), int(match[2]) + 1)
+    elif isinstance(said, list | tuple):
+        found = said
     else:
         return said
-    if found.stop - found.start > MOST_RUNS:
-        raise ValueError(f"{found.stop - found.start:,} seeds; at most {MOST_RUNS:,}")
+    if found in ([], (), range(0)):
+        raise ValueError("none; write how many, or list them")
+    count = found.stop - found.start if isinstance(found, range) else len(found)
+    if count > MOST_RUNS:
+        raise ValueError(f"{count:,} seeds; at most {MOST_RUNS:,}")
     return tuple(found)
 
 
@@ -101,13 +109,11 @@ class Branch(_Part):
 
 
 class SweepFile(_Part):
-    """The schema of a sweep file. `vary`: dotted key of the scenario -> values, or a range that is sampled."""
+    """The schema of a sweep file. `vary`: dotted key of the scenario -> a list of values, or a `Range` that is sampled."""
 
     scenario: str = ""
-    vary: dict[str, list[Any] | Range] = Field(min_length=1)
-    seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, lt=2**63)], ...] | None, BeforeValidator(_seeds), Field(None, min_length=1, max_length=MOST_RUNS)
-    ]
+    vary: dict[str, Any]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...] | None, BeforeValidator(_seeds)] = None
     sample: Sampling | None = None
     branch: Branch | None = None
     fields: tuple[str, ...] = ()
@@ -148,6 +154,7 @@ class Design:
     sample: Sampling | None = None
 
     def __post_init__(self) -> None:
+        check_names(self.vary)
         ranges = [key for key, values in self.vary.items() if isinstance(values, Range)]
         if ranges and self.sample is None:
             raise InputError(f"vary.{ranges[0]}: a range is sampled; say how: `sample: {{method: sobol, count: 64}}`, or list values")
@@ -210,6 +217,29 @@ class Design:
                 yield Variant(f"{i:05d}-{seed}", row, seed)
 
 
+def check_names(keys: Iterable[str]) -> None:
+    """Raise InputError when keys cannot be varied side by side, or results could not tell them apart by their names."""
+    names: dict[str, str] = {}
+    every = set(keys)
+    if not every:
+        raise InputError("vary: no key; write one at least, with a list of its values")
+    for key in sorted(every):
+        steps = key.split(".")
+        if len(steps) > MOST_STEPS:
+            raise InputError(f"vary.{key}: a key of {len(steps):,} steps; at most {MOST_STEPS}")
+        around = next((".".join(steps[:n]) for n in range(1, len(steps)) if ".".join(steps[:n]) in every), "")
+        if around:
+            raise InputError(f"vary.{key}: lies within {around}, which is varied too; vary one of them")
+        if key == "seed":
+            raise InputError("vary.seed: seeds are not varied; write `seeds: [1, 2]` beside `vary`")
+        name = short(key)
+        if name in OWN_NAMES:
+            raise InputError(f"vary.{key}: would be called '{name}' in the results, which have one of their own; vary a part of it")
+        if name in names:
+            raise InputError(f"vary.{key}: would be called '{name}' in the results, as {names[name]} is; vary one of them")
+        names[name] = key
+
+
 def problem(names: Iterable[str]) -> dict[str, Any]:
     """Return SALib's problem of keys that lie between 0 and 1 each."""
     names = list(names)
@@ -237,6 +267,45 @@ class Asked:
     sample: Sampling | None
     branch: tuple[Path, str | int] | None
     fields: tuple[str, ...]
+    file: str
+    locate: yamlfile.Locate
+
+    def placed(self, error: InputError) -> InputError:
+        """Return an error of this sweep with the file and the line of the key that it names first."""
+        return InputError([one if one.file else Problem(one.what, self.file, self._line(one.what)) for one in error.problems])
+
+    def _line(self, what: str) -> int:
+        varied = [("vary", key) for key in self.vary if what.startswith(f"vary.{key}:")]
+        return self.locate(varied[0] if varied else what.partition(":")[0].split("."))
+
+
+def validated(raw: Mapping[str, Any], file: str = "", locate: yamlfile.Locate = lambda path: 0) -> SweepFile:
+    """Check what a sweep is said to be, ranges among its values as such; InputError says what is wrong, and where in the file."""
+    try:
+        said = SweepFile.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(yamlfile.problems(error, file, locate, SweepFile)) from None
+    vary: dict[str, list[Any] | Range] = {}
+    wrong: list[Problem] = []
+    for key, values in said.vary.items():
+        try:
+            vary[key] = _values(key, values)
+        except ValidationError as error:
+            wrong += yamlfile.problems(error, file, locate, Range, ("vary", key))
+        except InputError as error:
+            wrong += [Problem(one.what, file, locate(("vary", key))) for one in error.problems]
+    if wrong:
+        raise InputError(wrong)
+    return said.model_copy(update={"vary": vary})
+
+
+def _values(key: str, said: Any) -> list[Any] | Range:
+    """Return the values of a key as a list of plain data, or the range they are sampled from."""
+    if isinstance(said, Range | Mapping):
+        return Range.model_validate(said)
+    if isinstance(said, str | bytes) or not isinstance(said, Iterable):
+        raise InputError(f"vary.{key}: write a list of values, [{str(said)[:100]}], or a range, {{from: 1, to: 8}}")
+    return [plain(value) for value in said]
 
 
 def read(path: Path) -> Asked:
@@ -244,21 +313,19 @@ def read(path: Path) -> Asked:
     raw, locate = yamlfile.load(path)
     if not isinstance(raw, dict):
         raise InputError(Problem("a sweep is a mapping of keys: scenario, vary, seeds", str(path), 1))
-    try:
-        said = SweepFile.model_validate(raw)
-    except ValidationError as error:
-        raise InputError(yamlfile.problems(error, str(path), locate, SweepFile)) from None
+    said = validated(raw, str(path), locate)
     if not said.scenario and said.branch is None:
         raise InputError(
             Problem("scenario: missing; name the scenario's file, or the run to branch off: `branch: {run, at}`", str(path), 1)
         )
+    branch = (path.parent / said.branch.run, said.branch.at) if said.branch else None
+    scenario = path.parent / said.scenario if said.scenario else None
+    asked = Asked(scenario, said.vary, said.seeds, said.sample, branch, said.fields, str(path), locate)
     try:
         Design(said.vary, said.seeds or (1,), said.sample)
     except InputError as error:
-        key = tuple(str(error).partition(":")[0].split(".", 1))
-        raise InputError([Problem(one.what, str(path), locate(key)) for one in error.problems]) from None
-    branch = (path.parent / said.branch.run, said.branch.at) if said.branch else None
-    return Asked(path.parent / said.scenario if said.scenario else None, said.vary, said.seeds, said.sample, branch, said.fields)
+        raise asked.placed(error) from None
+    return asked
 
 
 def check(scenario: Scenario, design: Design, suits: Callable[[Scenario], None] | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twin import experiment, sweep
-from twin.errors import InputError, TwinError
+from twin.errors import EngineFailure, InputError, TwinError
 from twin.experiment import Outcome, Progress, Sweep, Watch
 from twin.gathering import gather, write_table
 
@@ -40,13 +41,28 @@ def show(
         print(f"{len(outcomes) - len(poisoned)} of {len(outcomes)} runs finished: {folder}")
         print(f"`twin sweep {folder} --table kpis.csv` writes their KPIs")
     if poisoned:
-        raise SweepIncomplete(f"{folder}: {len(poisoned)} of {len(outcomes)} runs were set aside; their logs are in {folder / 'logs'}")
+        raise SweepIncomplete(folder, poisoned, len(outcomes))
 
 
 class SweepIncomplete(TwinError):
-    """Some runs of a sweep could not be finished."""
+    """Some runs of a sweep could not be finished; its exit code is 2 where all of them were the scenario's own mistake, else 3."""
 
-    exit_code = 3
+    def __init__(self, folder: Path, aside: Sequence[Outcome], total: int) -> None:
+        codes = Counter(one.code for one in aside)
+        self.exit_code = InputError.exit_code if set(codes) == {InputError.exit_code} else EngineFailure.exit_code
+        said = ", ".join(f"{count} {ENDS.get(code, _ended(code))}" for code, count in sorted(codes.items()))
+        super().__init__(
+            f"{folder}: {len(aside)} of {total} runs were set aside ({said}); their logs are in {folder / 'logs'}; "
+            f"`twin sweep --resume {folder}` tries them again"
+        )
+
+
+ENDS = {InputError.exit_code: "by what the scenario says", EngineFailure.exit_code: "by an engine"}
+"""Whose doing it was, by the exit code of a run."""
+
+
+def _ended(code: int) -> str:
+    return f"by signal {-code}" if code < 0 else f"with exit code {code}"
 
 
 def _laid(file: Path, *, resume: bool, out: Path | None) -> Path:
@@ -55,8 +71,11 @@ def _laid(file: Path, *, resume: bool, out: Path | None) -> Path:
         raise InputError(f"{file}: --resume goes on with the folder of a sweep that was begun, for example runs/sweeps/NAME")
     said = sweep.read(file)
     folder = out or Path("runs") / "sweeps" / file.stem
-    asked = Sweep(said.scenario, said.vary, said.seeds, sample=said.sample, fields=said.fields, folder=folder, branch=said.branch)
-    asked.check()
+    try:
+        asked = Sweep(said.scenario, said.vary, said.seeds, sample=said.sample, fields=said.fields, folder=folder, branch=said.branch)
+        asked.check()
+    except InputError as error:
+        raise said.placed(error) from None
     asked.lay()
     return folder
 
@@ -114,11 +133,18 @@ def _bar(folder: Path, where: str) -> Iterator[Watch]:
 
         def watch(progress: Progress) -> None:
             if progress.last is None:
-                before = f", {progress.finished} of them finished before" if progress.finished else ""
-                print(f"{progress.total} runs{before}, {where}: {folder}", file=sys.stderr, flush=True)
+                print(", ".join([f"{progress.total} runs", *before(progress, folder), where]) + f": {folder}", file=sys.stderr, flush=True)
             bar.update(task, total=progress.total, completed=progress.finished, told=told(progress))
 
         yield watch
+
+
+def before(progress: Progress, folder: Path) -> list[str]:
+    """Return what came of runs before this session: how many are finished, and how many were set aside."""
+    finished = progress.finished - progress.poisoned
+    said = [f"{finished} of them finished before"] if finished else []
+    aside = f"{progress.poisoned} set aside before (`twin sweep --resume {folder}` tries them again)"
+    return [*said, aside] if progress.poisoned else said
 
 
 def told(progress: Progress) -> str:
