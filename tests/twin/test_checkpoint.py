@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import demo_city
+import left
 import pytest
 
 import twin
@@ -154,13 +155,11 @@ def test_what_changed_since_is_named(evening, tmp_path):
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_lost_engine_is_started_again_and_the_run_completes_identically(evening, whole, end):
-    import psutil
-
     out, hit = evening.parent / f"lost-{end.name}", []
 
     def watch(progress):
         if progress.now_s >= 150 and not hit:
-            (child,) = (one for one in psutil.Process().children(recursive=True) if "twin.host" in one.cmdline())
+            (child,) = left.hosts()
             child.send_signal(end)
             hit.append(progress.now_s)
 
@@ -168,14 +167,12 @@ def test_a_lost_engine_is_started_again_and_the_run_completes_identically(evenin
     assert hit and run.status == "done" and digests(out) == digests(whole)
     (restart,) = run.manifest["restarts"]
     assert restart["at_s"] >= 150 and "traffic" in restart["why"] and ("signal 9" in restart["why"] or "did not answer" in restart["why"])
-    assert not [one for one in psutil.Process().children(recursive=True) if "twin.host" in one.cmdline()]
+    assert not left.hosts()
 
 
 def test_without_a_checkpoint_a_lost_engine_fails_the_run(evening):
-    import psutil
-
     def watch(progress):
-        for one in psutil.Process().children(recursive=True) if 50 <= progress.now_s < 300 else ():
+        for one in left.hosts() if 50 <= progress.now_s < 300 else ():
             one.kill()
 
     with pytest.raises(twin.EngineFailure, match="its process ended by signal 9"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import demo_city
-import psutil
+import left
 import pytest
 
 import twin
@@ -107,4 +107,4 @@ def test_any_domain_whose_process_is_lost_is_started_again_and_the_run_ends_iden
     (restart,) = run.manifest["restarts"]
     assert 0 <= restart["at_s"] <= 300 and restart["why"].startswith(f"{model} (")
     assert ("signal 9" if end == signal.SIGKILL else "did not answer within 8 s") in restart["why"]
-    assert not [one for one in psutil.Process().children(recursive=True) if "twin.host" in one.cmdline()]
+    assert not left.hosts()

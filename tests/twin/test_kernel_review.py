@@ -7,6 +7,7 @@ import signal
 import threading
 from pathlib import Path
 
+import left
 import mini
 import numpy as np
 import psutil
@@ -309,7 +310,7 @@ def test_an_interrupt_while_engines_start_ends_them_and_leaves_a_run_that_opens(
     with pytest.raises(KeyboardInterrupt), twin.Simulation(scenario, out="run", hosts="process"):
         pass
     assert twin.open_run("run").status == "interrupted"
-    assert not [child for child in psutil.Process().children() if "twin.host" in " ".join(child.cmdline())]
+    assert not left.hosts()
 
 
 def test_the_record_keeps_the_order_of_models_and_entries(scenario):
@@ -414,7 +415,7 @@ def test_an_interrupt_in_the_middle_of_a_step_leaves_a_run_that_opens(scenario, 
     run = twin.open_run("run")
     assert run.status == "interrupted"
     assert len(run.ledger) == 2
-    assert not [child for child in psutil.Process().children() if "twin.host" in " ".join(child.cmdline())]
+    assert not left.hosts()
 
 
 def test_an_interrupt_waits_for_the_instant_and_the_run_may_go_on(scenario, monkeypatch):
