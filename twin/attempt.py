@@ -184,7 +184,7 @@ def run(folder: Path, id: str, file: Path) -> None:
     variant = scenario.read(folder / SCENARIO, beside=file).with_(**Variant(**variant_of(folder, id)).changes())
     out = folder / "runs" / id
     if plan["branch"]:
-        rehearse.branch(plan["branch"]["run"], plan["branch"]["at_s"], variant, out, hosts="inline")
+        rehearse.branch(plan["branch"]["run"], plan["branch"]["at_s"], variant, out, hosts="inline", checkpoint_every_s=0)
     else:
         rehearse.simulate(variant, out, hosts="inline")
 
