@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 
 from twin.base import Building, Place, Street
 from twin.errors import StorageError
-from twin.storage import canonical, refuse_a_bomb, storing, write_atomic
+from twin.storage import DAMAGED, canonical, refuse_a_bomb, storing, write_atomic
 
 if TYPE_CHECKING:
     from twin.city import Camera, City
@@ -116,17 +114,7 @@ def read_ground(folder: Path) -> Ground:
             streets=tuple(Street(**one, shape=shape) for one, shape in zip(said["streets"], shapes["streets"], strict=True)),
             buildings=tuple(Building(**one, shape=shape) for one, shape in zip(said["buildings"], shapes["buildings"], strict=True)),
         )
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        RecursionError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except DAMAGED as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
 
 

@@ -7,7 +7,6 @@ import io
 import json
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from twin.errors import StorageError
-from twin.storage import refuse_a_bomb, storing, write_atomic
+from twin.storage import DAMAGED, refuse_a_bomb, storing, write_atomic
 
 FORMAT = 1
 """The version of the layout."""
@@ -122,5 +121,5 @@ def read(path: Path) -> Any:
             names = [one.removesuffix(".npy") for one in file.namelist() if one.endswith(".npy")]
             arrays = {int(name): np.load(io.BytesIO(file.read(f"{name}.npy")), allow_pickle=False) for name in names}
         return decode(tree["state"], arrays)
-    except (ValueError, KeyError, TypeError, EOFError, struct.error, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         raise StorageError(f"{path}: is damaged: {error}") from error

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,7 @@ import numpy as np
 
 from twin.errors import StorageError
 from twin.ports import ElementSet
-from twin.storage import canonical, refuse_a_bomb, safe_name, storing, write_atomic
+from twin.storage import DAMAGED, canonical, refuse_a_bomb, safe_name, storing, write_atomic
 
 if TYPE_CHECKING:
     from twin.model import Model
@@ -132,17 +130,7 @@ def read_sheet(folder: Path, name: str) -> ModelSheet:
             notices=said["notices"],
             actions=said["actions"],
         )
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        RecursionError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except DAMAGED as error:
         raise StorageError(f"{path}: is damaged: {error}") from error
 
 

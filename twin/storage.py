@@ -7,7 +7,9 @@ import json
 import math
 import os
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +27,20 @@ SYNCED_AT_ONCE = 16
 TEXT_LIMIT_BYTES = 64 * 2**20
 ARCHIVE_BYTES, MOST_TIMES = 128 * 2**20, 50
 """What an archive may unpack to whatever its size is, and how many times its size it may unpack to beyond that."""
+
+DAMAGED = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What Python, numpy and zip say of a file that is not what was written."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
