@@ -88,7 +88,7 @@ def run(
 
     scenario = load(file, sets or [])
     every_s = _every_s(every)
-    if every_s > scenario.duration:
+    if every_s >= scenario.duration:
         print(f"--checkpoint-every {every}: the run lasts {scenario.duration} s, so none is kept", file=sys.stderr)
 
     def make(watch: Any) -> Simulation:

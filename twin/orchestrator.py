@@ -349,13 +349,13 @@ class Orchestrator:
 
     def balance(self, t: int) -> None:
         """Raise Imbalance if any account of a model or a flow is further from closing than its tolerance."""
-        for node in self.nodes:
-            for account in node.host.ledger():
-                if not abs(account.residual) <= account.tolerance:
-                    raise _imbalance(node.name, account, t)
-        for name, account in self.exchanged():
+        for name, account in self.ledger():
             if not abs(account.residual) <= account.tolerance:
                 raise _imbalance(name, account, t)
+
+    def ledger(self) -> list[tuple[str, Account]]:
+        """Return the conserved quantities of every model, then of every flow."""
+        return [(node.name, account) for node in self.nodes for account in node.host.ledger()] + self.exchanged()
 
     def exchanged(self) -> list[tuple[str, Account]]:
         """Return what each flow handed over, was taken and is on the way."""

@@ -401,9 +401,8 @@ class Simulation:
 
     def ledger(self) -> list[dict[str, Any]]:
         """Return the conserved quantities of every model and flow with their residuals."""
-        accounts = [(node.name, account) for node in self.orchestrator.nodes for account in node.host.ledger()]
         rows = []
-        for name, account in accounts + self.orchestrator.exchanged():
+        for name, account in self.orchestrator.ledger():
             closes = abs(account.residual) <= account.tolerance
             rows.append({"model": name, **asdict(account), "residual": account.residual, "closes": closes})
         return rows

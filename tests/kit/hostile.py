@@ -26,8 +26,8 @@ from typing import Any
 
 LIMIT_S, LIMIT_BYTES = 2.0, 500e6
 """The most processor time and memory that reading a hostile file may take, beyond starting."""
-DRAWS_S = 10.0
-"""What drawing a page may take beyond reading it, where an input is harmless in truth: in a fresh environment fonts are indexed first."""
+DRAWS_S = 2.0
+"""What drawing a report takes beyond reading it, where an input is harmless in truth: an unspoilt run takes as long."""
 HANGS_S = 40
 ROOM_BYTES = 3 * 2**30
 """Address space a case may take beyond what its parent holds: a bomb that goes off ends the case, not the machine."""

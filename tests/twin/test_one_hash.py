@@ -72,26 +72,26 @@ def _worked(file: Path, sets: tuple[str, ...], where: Path) -> dict[str, str]:
     return digests(out)
 
 
-def one_hash(file: Path, sets: tuple[str, ...], folder: Path) -> None:
+def one_hash(file: Path, sets: tuple[str, ...], folder: Path, events: int) -> None:
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda way: run(way, file, sets, folder), WAYS))
     first = found[0]
     apart = {way.folder: [part for part in first if said[part] != first[part]] for way, said in zip(WAYS, found, strict=True)}
     assert not any(apart.values()), apart
     one = twin.open_run(folder / WAYS[0].folder / "run")
-    assert one.status == "done" and len(one.events) >= 2 and any(len(one.tracks(model)) for model in one.models)
+    assert one.status == "done" and len(one.events) >= events and any(len(one.tracks(model)) for model in one.models)
     other = run(Way("other", ("--set", "seed=77"), {}), file, sets, folder)
     assert {part for part in first if other[part] != first[part]} >= {"scenario", "fields", "tracks"}, "another seed is another run"
 
 
 def test_five_runs_of_all_domains_give_one_digest(tmp_path):
-    one_hash(all_domains.write(tmp_path, minutes=5), (), tmp_path)
+    one_hash(all_domains.write(tmp_path, minutes=5), (), tmp_path, events=4)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "sets"), [("first_look", FIRST_LOOK), ("opening_night", OPENING_NIGHT)])
-def test_five_runs_of_a_scenario_give_one_digest(tmp_path, name, sets):
-    one_hash(SCENARIOS / f"{name}.yaml", sets, tmp_path)
+@pytest.mark.parametrize(("name", "sets", "events"), [("first_look", FIRST_LOOK, 4), ("opening_night", OPENING_NIGHT, 2)])
+def test_five_runs_of_a_scenario_give_one_digest(tmp_path, name, sets, events):
+    one_hash(SCENARIOS / f"{name}.yaml", sets, tmp_path, events)
 
 
 def test_every_scenario_is_held():
