@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import struct
@@ -21,6 +22,9 @@ FORMAT = 1
 
 MOST_PARTS = 5_000_000
 """Lists and mappings in one state."""
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
+"""At the end of a file, over all before it: an archive's own sums leave out its headers."""
 
 _MARK = "$"
 """A mapping with one key that begins so stands for something JSON has no word for."""
@@ -97,7 +101,8 @@ def write(path: Path, state: Any) -> None:
             one = io.BytesIO()
             np.save(one, array, allow_pickle=False)
             file.writestr(_entry(f"{i}.npy"), one.getvalue())
-    write_atomic(path, held.getvalue())
+    whole = held.getvalue()
+    write_atomic(path, whole + hashlib.sha256(whole).digest())
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -111,7 +116,10 @@ def read(path: Path) -> Any:
     try:
         with storing(path, "cannot be read"):
             refuse_a_bomb(path)
-        with storing(path, "cannot be read"), zipfile.ZipFile(path) as file:
+            held = path.read_bytes()
+        if hashlib.sha256(held[:-_DIGEST_BYTES]).digest() != held[-_DIGEST_BYTES:]:
+            raise ValueError("its bytes are not those that were written")
+        with zipfile.ZipFile(io.BytesIO(held[:-_DIGEST_BYTES])) as file:
             text = file.read("state.json")
             if text.count(b"[") + text.count(b"{") > MOST_PARTS:
                 raise ValueError(f"more than {MOST_PARTS:,} lists and mappings")

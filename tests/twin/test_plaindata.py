@@ -1,3 +1,4 @@
+import hashlib
 import json
 import zipfile
 
@@ -74,10 +75,24 @@ def _harmed(path, harm):
     elif harm == "nothing":
         path.write_bytes(b"")
     else:
+        said = {"word": '{"format": 1, "state": {"$eval": "1"}}', "text": "[", "bare": "7", "deep": "[" * 100_000}[harm]
         with zipfile.ZipFile(path, "w") as file:
-            file.writestr(
-                "state.json", {"word": '{"format": 1, "state": {"$eval": "1"}}', "text": "[", "bare": "7", "deep": "[" * 100_000}[harm]
-            )
+            file.writestr("state.json", said)
+        _sealed(path)
+
+
+def _sealed(path):
+    """Give a file made by hand the digest at its end, so that it is read on."""
+    path.write_bytes(path.read_bytes() + hashlib.sha256(path.read_bytes()).digest())
+
+
+def test_no_byte_of_a_file_can_be_another_unseen(tmp_path):
+    plaindata.write(tmp_path / "x", {"a": np.arange(3)})
+    held = (tmp_path / "x").read_bytes()
+    for i in range(len(held)):
+        (tmp_path / "x").write_bytes(held[:i] + bytes([held[i] ^ 1]) + held[i + 1 :])
+        with pytest.raises(StorageError, match="damaged"):
+            plaindata.read(tmp_path / "x")
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "nothing", "word", "text", "bare", "deep"])
@@ -93,6 +108,7 @@ def test_arrays_of_objects_in_a_strangers_file_are_not_unpickled(tmp_path):
         file.writestr("state.json", '{"format": 1, "state": {"$array": 0}}')
         with file.open("0.npy", "w") as one:
             np.save(one, np.array([object()]), allow_pickle=True)
+    _sealed(tmp_path / "x")
     with pytest.raises(StorageError, match="allow_pickle"):
         plaindata.read(tmp_path / "x")
 
@@ -100,5 +116,6 @@ def test_arrays_of_objects_in_a_strangers_file_are_not_unpickled(tmp_path):
 def test_another_format_is_refused_by_its_number(tmp_path):
     with zipfile.ZipFile(tmp_path / "x", "w") as file:
         file.writestr("state.json", '{"format": 2, "state": null}')
+    _sealed(tmp_path / "x")
     with pytest.raises(StorageError, match="format 2; this version reads format 1"):
         plaindata.read(tmp_path / "x")
