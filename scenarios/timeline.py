@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from twin.driver import SOURCES, Context, Post
-from twin.ports import Report
+from twin.driver import SOURCES, Context, Post, Seen
 
 
 class Timeline:
@@ -64,9 +63,13 @@ class Timeline:
         """Return every entry."""
         return self.posts
 
-    def hear(self, now_s: int, reports: Sequence[Report]) -> list[Post]:
+    def hear(self, seen: Seen) -> list[Post]:
         """React to nothing: a timeline is known beforehand."""
         return []
+
+    def next_s(self) -> int | None:
+        """Ask for nothing."""
+        return None
 
     def save(self) -> dict[str, Any]:
         """Return nothing: what is still to happen waits on the agenda."""
