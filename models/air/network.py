@@ -179,7 +179,7 @@ def _sets(
 ) -> dict[str, ElementSet]:
     half = file.grid.cell_m / 2.0
     corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
-    cells = {f"C{i:03d}_{j:03d}": corners + (a, b) for i, a in enumerate(x) for j, b in enumerate(y)}
+    cells = {f"C{i:03d}_{j:03d}": corners + np.array([a, b]) for i, a in enumerate(x) for j, b in enumerate(y)}
     whole = np.array([[x[0] - half, y[0] - half], [x[-1] + half, y[0] - half], [x[-1] + half, y[-1] + half], [x[0] - half, y[-1] + half]])
     return {
         "cell": ElementSet(tuple(cells), list(cells.values()), closed=True, label="air"),

@@ -141,7 +141,14 @@ def vertical(z_m: np.ndarray | float, height_m: np.ndarray, sigma_m: np.ndarray,
 
 
 def plume_kg_per_m3(
-    rate_kg_per_s: float, wind_m_per_s: float, x_m: np.ndarray, y_m: np.ndarray, z_m: np.ndarray, height_m: float, stability: int, terrain: str
+    rate_kg_per_s: float,
+    wind_m_per_s: float,
+    x_m: np.ndarray,
+    y_m: np.ndarray,
+    z_m: np.ndarray,
+    height_m: float,
+    stability: int,
+    terrain: str,
 ) -> np.ndarray:
     """Return the concentration in a steady plume (Turner 1970, eq. 3.1): what the puffs are checked against."""
     sy, sz = sigma_y_m(x_m, stability, terrain), sigma_z_m(x_m, stability, terrain)

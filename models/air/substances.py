@@ -57,9 +57,7 @@ SUBSTANCES: dict[str, Substance] = {
         Substance("methane", 0.016043, 0.050, 0.150, 50.0, 111.7),
         Substance("propane", 0.044096, 0.021, 0.095, 46.4, 231.0),
         Substance("propylene", 0.042080, 0.020, 0.111, 45.8, 225.5),
-        Substance(
-            "chlorine", 0.070906, boiling_k=239.1, exponent=2.0, aegl_ppm=((0.50, 0.50, 0.50), (2.8, 2.8, 2.0), (50.0, 28.0, 20.0))
-        ),
+        Substance("chlorine", 0.070906, boiling_k=239.1, exponent=2.0, aegl_ppm=((0.50, 0.50, 0.50), (2.8, 2.8, 2.0), (50.0, 28.0, 20.0))),
         Substance(
             "ammonia",
             0.017031,
