@@ -90,7 +90,9 @@ class Comms(Surface):
         alerts.spread(self.alerted_share, self.channel, self.alert_s, self._reach(), self._sms_per_s(), self.now_s, stop_s)
         for i in np.flatnonzero((self.channel > 0) & (stop_s - self.alert_s >= alerts.LASTS_S)):
             self.channel[i] = 0
-            self.alert_ended(int(i), happened_s=stop_s, share=round(float(self.alerted_share[i]), 4), people=round(float(self._people()[i])))
+            self.alert_ended(
+                int(i), happened_s=stop_s, share=round(float(self.alerted_share[i]), 4), people=round(float(self._people()[i]))
+            )
         if self.platform_now == MAIN and self._joined(self._up(), self._links(), "core", "recovery"):
             self.copied_s = max(self.copied_s, stop_s // self.network.rpo_s * self.network.rpo_s)
         charged, drawn = self.power.run(seconds, self.supplied, self.off_s, self.battery_kwh, self.fuel_h, ~self.failed)

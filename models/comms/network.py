@@ -136,7 +136,9 @@ class _Reader:
         sites, links, areas, desks, terminals = (self.each(s) for s in ("sites", "links", "areas", "desks", "terminals"))
         known = {str(one.get("id")): i for i, one in enumerate(sites)}
         kind = np.array([self._kind(one) for one in sites], int)
-        xy = np.array([self.points({"id": one.get("id"), "xy": [[one.get("x"), one.get("y")]]}, "xy", 1)[0] for one in sites]).reshape(-1, 2)
+        xy = np.array([self.points({"id": one.get("id"), "xy": [[one.get("x"), one.get("y")]]}, "xy", 1)[0] for one in sites]).reshape(
+            -1, 2
+        )
         figures = {name: np.array([self.number(one, name) for one in sites]) for name in SITE_FIGURES}
         ends = np.array([[self.site(one, "from", known), self.site(one, "to", known)] for one in links], int).reshape(-1, 2)
         shapes = [self.points(one, "shape", 2) if "shape" in one else xy[end] for one, end in zip(links, ends, strict=True) if len(xy)]

@@ -24,7 +24,9 @@ class CommsOptions(Options):
     blocking_limit: float = Field(0.02, gt=0, lt=1, description="blocked calls from which a cell counts as overloaded (usual design: 2 %)")
     residents_factor: float = Field(1.0, ge=0, le=5, description="share of the areas' own people who are there")
     retry: Seconds = Field(10, description="seconds until a blocked caller tries again (synthetic)")
-    manual_factor: float = Field(1.5, ge=1, le=10, description="time of a call without the data centre's records over that with them (synthetic)")
+    manual_factor: float = Field(
+        1.5, ge=1, le=10, description="time of a call without the data centre's records over that with them (synthetic)"
+    )
     fallback: Seconds = Field(600, description="delay when a desk cannot be called at all: by messenger (synthetic)")
     battery_charge: Annotated[float, Field(ge=0, le=1)] = Field(1.0, description="charge of all batteries at the start")
 
