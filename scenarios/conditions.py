@@ -223,9 +223,8 @@ class _Making:
         if tree.data == "port":
             pick, unit, count = self._pick(tree, switches=switches)
             if count != 1:
-                raise ValueError(
-                    f"{self._named(tree)} are {count} values; write any(...), all(...), min(...), max(...), mean(...) or sum(...)"
-                )
+                ways = ", ".join(f"{name}(...)" for name in ("any", "all", *REDUCTIONS))
+                raise ValueError(f"{tree.children[0]}.{tree.children[1]} are {count} values; write {ways}")
             return (lambda seen: pick(seen)[0]), unit, None
         if tree.data == "reduced":
             name, port = tree.children
