@@ -33,7 +33,9 @@ ROW = np.dtype(
 
 GONE_M = 3e4
 """What has drifted so far has left the district."""
-_CUT = 50.0
+_CUT = 20.0
+"""Beyond exp(-20) of its middle a Gaussian counts as nothing."""
+_TOGETHER = 16
 _FINE = 0.5
 _NEAR_M = 5.0
 
@@ -83,13 +85,18 @@ class Cloud:
         if not len(self) or not len(x_m):
             return found
         strength = self._strength(z_m)
+        reach = np.sqrt(2.0 * _CUT) * self.sigma_y_m
         for k in np.unique(self.substance):
             mine = np.flatnonzero(self.substance == k)
-            for first in range(0, len(mine), 512):
-                part = mine[first : first + 512]
-                square = (x_m[:, None] - self.x_m[part]) ** 2 + (y_m[:, None] - self.y_m[part]) ** 2
-                power = 0.5 * square / self.sigma_y_m[part] ** 2
-                found[k] += np.einsum("ij,j->i", np.where(power < _CUT, np.exp(-power), 0.0), strength[part])
+            for first in range(0, len(mine), _TOGETHER):
+                part = mine[first : first + _TOGETHER]
+                low_x, high_x = (self.x_m[part] - reach[part]).min(), (self.x_m[part] + reach[part]).max()
+                low_y, high_y = (self.y_m[part] - reach[part]).min(), (self.y_m[part] + reach[part]).max()
+                near = np.flatnonzero((x_m >= low_x) & (x_m <= high_x) & (y_m >= low_y) & (y_m <= high_y))
+                if len(near):
+                    square = (x_m[near, None] - self.x_m[part]) ** 2 + (y_m[near, None] - self.y_m[part]) ** 2
+                    power = 0.5 * square / self.sigma_y_m[part] ** 2
+                    found[k, near] += np.einsum("ij,j->i", np.where(power < _CUT, np.exp(-power), 0.0), strength[part])
         return found
 
     def grid(self, x_m: np.ndarray, y_m: np.ndarray, z_m: float = 1.5) -> np.ndarray:

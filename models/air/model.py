@@ -209,7 +209,8 @@ class Air(Surface):
             patch = burnable.patch(cloud, i, (float(self.x_m[i]), float(self.y_m[i])), self.air.temperature_k)
             lit = np.zeros(len(self.puffs.rows), bool)
             lit[np.unique(part.row[share >= 1.0])] = True
-            people = self._above_lfl(self._shares_at_samples(part))
+            samples = self._mg(part.points(self.network.sample_x_m, self.network.sample_y_m))
+            people = self._above_lfl(self._shares(samples))
             burnt = self.puffs.take(lit)
             self.totals["burnt"] += burnt
             facts = {"area_m2": patch.area_m2, "flammable_kg": patch.mass_kg} if patch else {}
@@ -245,9 +246,10 @@ class Air(Surface):
             return samples[..., :0]
         return np.maximum.reduceat(samples, self.network.first_sample, axis=-1)
 
-    def _shares_at_samples(self, cloud: Cloud) -> np.ndarray:
-        net, lower = self.network, burnable.lower_kg_per_m3(self.air.temperature_k)
-        return (self._mg(cloud.points(net.sample_x_m, net.sample_y_m)) / _MG_PER_KG / lower[:, None]).sum(axis=0)
+    def _shares(self, field_mg_per_m3: np.ndarray) -> np.ndarray:
+        """Return the share of the lower flammable limit, all substances together (Le Chatelier); the first axis is the substance."""
+        lower = burnable.lower_kg_per_m3(self.air.temperature_k) * _MG_PER_KG
+        return (field_mg_per_m3 / lower.reshape((-1,) + (1,) * (field_mg_per_m3.ndim - 1))).sum(axis=0)
 
     def _above_lfl(self, shares: np.ndarray) -> np.ndarray:
         """Return (place,) people in flammable air: those outdoors, by the share of a place's points that it covers."""
@@ -264,7 +266,7 @@ class Air(Surface):
         cloud, net = self.cloud(), self.network
         samples = self._mg(cloud.points(net.sample_x_m, net.sample_y_m))
         cells = self._mg(cloud.grid(net.cell_x_m, net.cell_y_m))
-        shares = self._shares_at_samples(cloud)
+        shares = self._shares(samples)
         self.concentration_mg_per_m3 = self._at_places(samples.sum(axis=0))
         self.share_of_lfl = self._at_places(shares)
         self.breathed_mg_per_m3 = self.exposure.now_mg_per_m3()
@@ -285,9 +287,8 @@ class Air(Surface):
         self._tell(level)
 
     def _write_cells(self, cells: np.ndarray) -> None:
-        lower = burnable.lower_kg_per_m3(self.air.temperature_k) * _MG_PER_KG
         self.cloud_mg_per_m3 = cells.sum(axis=0).ravel()
-        self.cloud_share_of_lfl = (cells / lower[:, None, None]).sum(axis=0).ravel()
+        self.cloud_share_of_lfl = self._shares(cells).ravel()
         level = np.zeros(len(self.cloud_aegl), int)
         for k, name in enumerate(NAMES):
             if SUBSTANCES[name].toxic and cells[k].any():
@@ -344,14 +345,13 @@ class Air(Surface):
         active = np.unique(rows["source"][rows["path_m"].min(axis=1) < NEAR_M]) if len(rows) else np.empty(0, int)
         heavy = bool(self.heavy.any())
         calm = self.air.speed_m_per_s < CALM_M_PER_S
-        middles = np.array([net.centre(i) for i in range(len(self.elements["place"]))]).reshape(-1, 2)
         x, y = (axis.ravel() for axis in np.meshgrid(net.cell_x_m, net.cell_y_m, indexing="ij"))
         lack = np.array([1.0 - AIR_KG_PER_MOL / SUBSTANCES[name].molar_kg_per_mol for name in NAMES])
         air_mg_per_m3 = PRESSURE_PA * AIR_KG_PER_MOL / (R_J_PER_MOL_K * self.air.temperature_k) * _MG_PER_KG
         weight = np.maximum((cells * lack[:, None, None]).sum(axis=0).ravel(), 0.0) / air_mg_per_m3
         for seen, at, dense, port in (
             (self.cloud_mg_per_m3, (x, y), weight, self.cloud_validity),
-            (self.concentration_mg_per_m3, middles.T, self.concentration_mg_per_m3 / air_mg_per_m3, self.validity),
+            (self.concentration_mg_per_m3, net.middle_m.T, self.concentration_mg_per_m3 / air_mg_per_m3, self.validity),
         ):
             there = seen > _SEEN_MG_PER_M3
             near = np.zeros(len(seen), bool)

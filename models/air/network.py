@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ FREE = tuple(f"release_{k}" for k in range(1, 9))
 """Sources that stand nowhere until an action puts them somewhere: a tanker, a drum, a fire."""
 SPACING_M = 25.0
 _POINT_M = 5.0
-_SAMPLES = 60
+_SAMPLES = 24
 
 Pair = tuple[float, float]
 
@@ -96,6 +97,8 @@ class AirNetwork:
     sample_y_m: np.ndarray
     first_sample: np.ndarray
     """(place,) where its points begin in the samples."""
+    middle_m: np.ndarray
+    """(place, 2) its middle."""
     people: np.ndarray
     indoor: np.ndarray
     source_x_m: np.ndarray
@@ -111,11 +114,6 @@ class AirNetwork:
     def elements(self) -> Mapping[str, ElementSet]:
         """Return cell, place, source, spark and all."""
         return self.sets
-
-    def centre(self, place: int) -> tuple[float, float]:
-        """Return the middle of a place."""
-        middle = np.asarray(self.sets["place"].shapes[place]).mean(axis=0)
-        return float(middle[0]), float(middle[1])
 
 
 def read(path: Path, offset_m: tuple[float, float]) -> AirNetwork:
@@ -133,8 +131,8 @@ def read(path: Path, offset_m: tuple[float, float]) -> AirNetwork:
     ]
     parts: dict[str, Sequence[Any]] = {"places": found.places, "sources": found.sources, "sparks": found.sparks}
     for name, held in parts.items():
-        ids = [one.id for one in held] + (list(FREE) if name == "sources" else [])
-        wrong += [Problem(f"{name}: '{id}' occurs twice", str(path)) for id in sorted({id for id in ids if ids.count(id) > 1})]
+        ids = Counter([one.id for one in held] + (list(FREE) if name == "sources" else []))
+        wrong += [Problem(f"{name}: '{id}' occurs twice", str(path)) for id in sorted(ids) if ids[id] > 1]
     if wrong:
         raise InputError(wrong)
     return index(found, offset_m)
@@ -160,6 +158,7 @@ def index(file: AirFile, offset_m: tuple[float, float]) -> AirNetwork:
         sample_x_m=points[:, 0],
         sample_y_m=points[:, 1],
         first_sample=np.cumsum([0, *counts[:-1]]) if counts else np.empty(0, int),
+        middle_m=np.array([ring.mean(axis=0) for ring in rings]).reshape(-1, 2),
         people=np.array([one.people for one in file.places], float),
         indoor=np.array([one.indoor for one in file.places], bool),
         source_x_m=sources[:, 0],

@@ -7,6 +7,8 @@ import numpy as np
 FARTHEST_M = 1e5
 LEAST_M = 0.5
 """Neither sigma is taken below this: a source has a size."""
+CALM_RISE_M_PER_S = 1.0
+"""Rise is reckoned with at least this wind, as ISC3 does."""
 
 _BRIGGS = {
     "rural": (
@@ -122,9 +124,6 @@ def rise_m(x_m: np.ndarray, flux: np.ndarray, wind_m_per_s: np.ndarray, stabilit
         s = 9.80665 * (0.020 if stability == 4 else 0.035) / temperature_k
         risen = np.minimum(1.6 * np.cbrt(flux) * x_m ** (2.0 / 3.0) / wind, 2.6 * np.cbrt(flux / (wind * s)))
     return risen
-
-
-CALM_RISE_M_PER_S = 1.0
 
 
 def vertical(z_m: np.ndarray | float, height_m: np.ndarray, sigma_m: np.ndarray, lid_m: float) -> np.ndarray:

@@ -233,7 +233,7 @@ class Surface(Model):
     def _place(self, source: str, place: str | None, x_m: float | None, y_m: float | None, height_m: float) -> int:
         i = self.index("source", source)
         if place is not None:
-            self.x_m[i], self.y_m[i] = self.network.centre(self.index("place", place))
+            self.x_m[i], self.y_m[i] = self.network.middle_m[self.index("place", place)]
         if x_m is not None:
             self.x_m[i] = x_m + self.setup.offset_m[0]
         if y_m is not None:

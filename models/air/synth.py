@@ -29,7 +29,9 @@ def synth(base: Base, laid: Mapping[str, Laid], folder: Path, options: Mapping[s
     Options: `lon_deg`, `lat_deg` (of the district, for the sun), `terrain` (urban or rural).
     """
     wrong = [nearest(str(key), _OPTIONS, what="option of the air") for key in sorted(set(options) - set(_OPTIONS))]
-    wrong += [f"options.air.{key} is missing: where the district is, for the height of the sun" for key in _OPTIONS[:2] if key not in options]
+    wrong += [
+        f"options.air.{key} is missing: where the district is, for the height of the sun" for key in _OPTIONS[:2] if key not in options
+    ]
     if not base.streets:
         wrong.append("air: the base has no streets to lay a raster over")
     if wrong:
