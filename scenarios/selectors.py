@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,13 @@ def _street(name: str, city: City) -> Any:
     import shapely
 
     asked = name.casefold()
-    parts = [street for street in city.streets() if asked == street.id.casefold() or (street.name and asked in street.name.casefold())]
+    parts = [street for street in city.streets() if asked == street.id.casefold() or asked in _names(street.name)]
     if not parts:
         raise ValueError(nearest(name, sorted({street.name for street in city.streets() if street.name}), what="street"))
     return shapely.MultiLineString([np.asarray(street.shape) for street in parts])
+
+
+def _names(name: str) -> set[str]:
+    """Return what a street may be called: `Aoti Dajie 奥体大街` by all of it, in English or in Chinese."""
+    parts = re.split(r"(?<=[\x00-\x7f])\s*(?=[^\x00-\x7f])", name, maxsplit=1)
+    return {one.strip().casefold() for one in (name, *parts) if one.strip()}

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from scenarios import conditions
+from scenarios import acts, conditions
+from scenarios.acts import Act
 from scenarios.conditions import Condition, State
 from twin import units
 from twin.driver import SOURCES, Context, Post, Seen
@@ -15,16 +16,6 @@ NEVER = -1
 EXAMPLE = "write {when: \"water.pressure_m['J17'] < 14 m for 5 min\", do: water.isolate, pipe: P100}"
 OWN = ("when", "do", "then", "after", "again")
 """Keys of an entry that are no arguments of its action."""
-
-
-@dataclass(frozen=True)
-class Act:
-    """An action, so many seconds after its trigger."""
-
-    after_s: int
-    model: str
-    verb: str
-    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -165,22 +156,20 @@ def _trigger(name: str, number: int, entry: Any, context: Context) -> Trigger | 
             context.say(f"triggers.{name}.then: write a list of actions such as {{do: grid.open, line: L4, after: 2 min}}", (*path, "then"))
         for stray in [key for key in entry if key not in ("when", "then", "again")]:
             context.say(f"triggers.{name}.{stray}: with 'then', each of its actions has its own", (*path, stray))
-        acts = [_act(one, (*path, "then", i), context) for i, one in enumerate(listed)]
+        done = [act for i, one in enumerate(listed) for act in _acts(one, (*path, "then", i), context)]
     else:
-        acts = [_act({key: value for key, value in entry.items() if key not in ("when", "again")}, path, context)]
+        done = _acts({key: value for key, value in entry.items() if key not in ("when", "again")}, path, context)
     if when is None or len(context.problems) > before:
         return None
-    return Trigger(name, number, when, [act for act in acts if act is not None], again_s)
+    return Trigger(name, number, when, done, again_s)
 
 
-def _act(entry: Any, path: tuple[Any, ...], context: Context) -> Act | None:
+def _acts(entry: Any, path: tuple[Any, ...], context: Context) -> list[Act]:
     if not isinstance(entry, Mapping) or "do" not in entry:
         context.say(f"{'.'.join(map(str, path))}: write {{do: model.action, ...}}", path)
-        return None
+        return []
     after_s = _seconds(entry["after"], (*path, "after"), context) if "after" in entry else 0
-    arguments = {key: value for key, value in entry.items() if key not in OWN}
-    model, verb, taken = context.action(entry["do"], arguments, path)
-    return Act(after_s, model, verb, taken)
+    return acts.read(entry["do"], {key: value for key, value in entry.items() if key not in OWN}, path, context, after_s=after_s)
 
 
 def _seconds(text: object, path: tuple[Any, ...], context: Context) -> int:

@@ -144,3 +144,31 @@ def test_what_is_wrong_is_one_line_with_its_place(tmp_path, entry, said):
         build.plan(twin.load(file))
     assert [(problem.file, problem.line) for problem in raised.value.problems] == [(str(file), line)]
     assert said in str(raised.value)
+
+
+def test_an_entry_repeats_and_names_several_elements(tmp_path):
+    more = {"warm": {"every": "5 min", "from": "21:33", "to": "21:45", "do": "heat.heat", "room": ["R0", "R2"], "p": "2 kW"}}
+    file = mini.write(tmp_path)
+    run = twin.simulate(twin.load(file).with_(timeline=more), tmp_path / "run")
+    done = run.events[(run.events["kind"] == "action") & [facts.get("name") == "warm" for facts in run.events["facts"]]]
+    assert list(zip(done["t_seen_s"], done["element"], strict=True)) == [(t, room) for t in (180, 480, 780) for room in ("R0", "R2")]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{every: 5 min, at: '21:40', do: heat.divide}", "'at' is one moment and 'every' many"),
+        ("{every: 5, do: heat.divide}", "a bare number 5 where a unit is needed"),
+        ("{every: 0.5 s, do: heat.divide}", "whole seconds, at least 1 s"),
+        ("{every: 5 min, from: '21:45', to: '21:40', do: heat.divide}", "'to' is before 'from'"),
+        ("{every: 5 min, do: heat.heat, room: [R0, R9], p: 1 kW}", "no id 'R9'"),
+        ("{every: 5 min, do: heat.heat, room: {within: 5 m}, p: 1 kW}", "'within' and 'of' belong together"),
+        ("{every: 5 min, do: heat.heat, room: {around: 5 m}, p: 1 kW}", "no selector 'around'"),
+        ("{do: heat.divide}", "'at' is missing"),
+    ],
+)
+def test_what_is_wrong_with_a_repeated_entry_is_said(tmp_path, entry, said):
+    file = mini.write(tmp_path, scenario=mini.SCENARIO.replace("timeline:\n", f"timeline:\n  wrong: {entry}\n"))
+    with pytest.raises(InputError, match=r"mini.yaml:\d+: timeline.wrong") as raised:
+        build.plan(twin.load(file))
+    assert said in str(raised.value)
