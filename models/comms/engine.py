@@ -40,7 +40,7 @@ class Engine:
 
     def covered(self, attached: np.ndarray) -> np.ndarray:
         """Return (area,) the share of the area that a serving site covers."""
-        return np.bincount(self.area, self.share * (attached >= 0), len(self.network.residents))
+        return np.minimum(np.bincount(self.area, self.share * (attached >= 0), len(self.network.residents)), 1.0)
 
     def load(self, attached: np.ndarray, per_area: np.ndarray) -> np.ndarray:
         """Return (site,) how much of a quantity of the areas (people, erlang) falls to each site; spread evenly over an area."""

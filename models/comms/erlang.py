@@ -26,16 +26,17 @@ def blocking(offered_erlang: np.ndarray, channels: np.ndarray) -> np.ndarray:
     inverse = np.ones_like(offered)
     load = np.maximum(offered, 1e-12)
     for n in range(1, int(lines.max(initial=0)) + 1):
-        inverse = np.where(n <= lines, np.minimum(1.0 + n / load * inverse, 1e300), inverse)
+        with np.errstate(over="ignore"):
+            inverse = np.where(n <= lines, 1.0 + n / load * inverse, inverse)
     return np.where(offered > 0, 1.0 / inverse, 0.0)
 
 
-def waiting_share(offered_erlang: float, servers: int) -> float:
+def waiting_share(offered_erlang: np.ndarray | float, servers: int) -> np.ndarray:
     """Return Erlang C, the probability that a call waits (M/M/c); 1 where the load is not below the number of servers."""
-    if servers <= 0 or offered_erlang >= servers:
-        return 1.0
-    lost = float(blocking(np.array([offered_erlang]), np.array([servers]))[0])
-    return lost / (1.0 - offered_erlang / servers * (1.0 - lost))
+    offered = np.asarray(offered_erlang, float)
+    lost = blocking(offered, np.full(offered.shape, servers))
+    rho = np.minimum(offered / max(servers, 1), 1.0)
+    return np.where(offered < servers, lost / (1.0 - rho * (1.0 - lost)), 1.0)
 
 
 def mean_wait_s(calls_per_s: float, handling_s: float, servers: int) -> float:
@@ -43,15 +44,14 @@ def mean_wait_s(calls_per_s: float, handling_s: float, servers: int) -> float:
     offered = calls_per_s * handling_s
     if offered >= servers:
         return float("inf")
-    return waiting_share(offered, servers) * handling_s / (servers - offered)
+    return float(waiting_share(offered, servers)) * handling_s / (servers - offered)
 
 
 @lru_cache(maxsize=256)
 def in_system(servers: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (utilisation, calls in the system) of M/M/c in its steady state: `L = c rho + C rho / (1 - rho)`, rising."""
     rho = 1.0 - np.geomspace(1.0, 1.0 - FULL, TABLE)
-    calls = [servers * u + waiting_share(servers * u, servers) * u / (1.0 - u) for u in rho.tolist()]
-    return rho, np.asarray(calls)
+    return rho, servers * rho + waiting_share(servers * rho, servers) * rho / (1.0 - rho)
 
 
 def utilisation(calls: float, servers: int) -> float:
@@ -66,7 +66,8 @@ def follow(calls: float, calls_per_s: float, handling_s: float, servers: int, se
     """Return the calls in the system after some seconds, and how many were answered to the end.
 
     Pointwise stationary fluid flow (Wang, Tipper, Banerjee 1996, doi:10.1109/INFCOM.1996.497901): `dL/dt = lambda - c mu rho(L)`
-    with `rho(L)` of the steady state. At rest it is Erlang C; above the desk's capacity, where Erlang C says nothing, the queue grows.
+    with `rho(L)` of the steady state. At rest it is Erlang C; above the desk's capacity, where Erlang C says nothing, the queue grows
+    (half an hour at 130 % load: 14 % longer than in calls simulated one by one, tests/models/test_comms_erlang.py).
     """
     answered = 0.0
     for _ in range(seconds):

@@ -300,7 +300,7 @@ def _synthetic() -> dict[str, str]:
         return ", ".join(f"{name} {value:g}" for name, value in SITES[kind].items())
 
     return {
-        "sites": f"cells every {CELL_EVERY_M:g} m, fibre nodes every {NODE_EVERY_M:g} m, {PRIVATE_BASES} private bases; fibre along streets",
+        "sites": f"cells every {CELL_EVERY_M:g} m, nodes every {NODE_EVERY_M:g} m, {PRIVATE_BASES} private bases; fibre along streets",
         **{f"figures of a {kind}": told(kind) for kind in SITES},
         "desks (dispatchers, calls an hour, seconds a call)": "; ".join(f"{d} {n}, {rate:g}, {s:g}" for d, n, rate, s in DESKS),
         "recovery": f"time {RECOVERY['rto_s']} s, point {RECOVERY['rpo_s']} s, {REMOTE_M / 1000:g} km outside",

@@ -19,6 +19,8 @@ from models.health.patients import BLACK, CLASSES, RED
 
 SCENE, MOVING, SORTING, WAITING, TREATED, BOARDING, IN_BED = range(7)
 """Stages of a patient: not yet on the way, on the way, at the door, in the queue, in a bay, in a bay for want of a bed, in a bed."""
+_STAGES = 8
+"""Stages, and the one of who has left (-1)."""
 INSIDE = (SORTING, WAITING, TREATED, BOARDING)
 """Stages that count to the load of a department."""
 
@@ -32,6 +34,8 @@ PATIENT = np.dtype(
 _WALK_INS, _IN_BEDS = 10**9, 10**13
 """Ids by origin start here, so that those who are brought do not change what others draw."""
 NEVER = np.iinfo(np.int64).max
+EASED = 0.9
+"""Share of its capacity at which a full department stops diverting: synthetic; without such a gap it would flutter."""
 LIMIT = 1.2
 """Share of its capacity above which a department gets patients only when every other is above it too."""
 
@@ -70,11 +74,14 @@ class Department:
     moved_on: np.ndarray = field(default_factory=lambda: np.empty(0, int))
     waits_s: np.ndarray = field(default_factory=lambda: np.empty(0))
     starts: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+    full: np.ndarray = field(default_factory=lambda: np.empty(0, bool))
+    marked: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.rules.network.xy)
         if not len(self.moved_on):
-            self.moved_on = np.zeros(count, int)
+            self.moved_on, self.full = np.zeros(count, int), np.zeros(count, bool)
+            self.marked = {"diverts": np.zeros(count, bool), "over": np.zeros(count, bool)}
             self.waits_s, self.starts = np.zeros((count, len(CLASSES))), np.zeros((count, len(CLASSES)), int)
         figures = self.rules.network.figures
         self.bays, self.beds = figures["bays"].astype(int), figures["beds"].astype(int)
@@ -84,10 +91,10 @@ class Department:
 
     def count(self, *stages: int, triage: int | None = None) -> np.ndarray:
         """Return (hospital,) how many patients are in these stages."""
-        mine = np.isin(self.people["stage"], stages)
-        if triage is not None:
-            mine &= self.people["triage"] == triage
-        return np.bincount(self.people["hospital"][mine], minlength=len(self.bays))
+        people = self.people if triage is None else self.people[self.people["triage"] == triage]
+        where = people["hospital"] * _STAGES + people["stage"] + 1
+        tally = np.bincount(where, minlength=_STAGES * len(self.bays)).reshape(-1, _STAGES)
+        return sum((tally[:, stage + 1] for stage in stages), np.zeros(len(self.bays), int))
 
     def load(self, *, inbound: bool = False) -> np.ndarray:
         """Return (hospital,) the share of the department's capacity in use; with `inbound`, also by those on their way to it."""
@@ -96,16 +103,31 @@ class Department:
 
     def diverting(self) -> np.ndarray:
         """Return (hospital,) bool: full, without power, or ordered to divert."""
-        return (self.load() >= 1.0) | ~self.open_ | self.closed
+        return self.full | ~self.open_ | self.closed
+
+    def mark(self) -> None:
+        """Note who is full, from all of the capacity on until the load is `EASED` again, and say who diverts since or no more."""
+        load = self.load()
+        self.full = (load >= 1.0) | (self.full & (load > EASED))
+        turns = (
+            ("diverts", self.diverting(), "diversion_started", "diversion_ended"),
+            ("over", load > LIMIT, "department_over", "department_under"),
+        )
+        for name, now, rises, falls in turns:
+            for i in np.flatnonzero(now != self.marked[name]):
+                self.say(rises if now[i] else falls, int(i), {"share": round(float(load[i]), 3)})
+            self.marked[name] = now
 
     def ready(self) -> bool:
         """Return whether somebody waits who could be treated now."""
-        free = self.bays - self.count(TREATED, BOARDING) > 0
-        return bool(((self._treatable() > 0) & free).any())
+        return bool(self._can_start().any())
 
-    def _treatable(self) -> np.ndarray:
-        reds = self.count(WAITING, triage=RED)
-        return np.where(self.open_, self.count(WAITING) - np.where(self.surgical, 0, reds), 0)
+    def _can_start(self) -> np.ndarray:
+        """Return (hospital,) how many free bays it has for somebody who waits and may be treated there."""
+        waits = self.count(WAITING)
+        if not self.surgical.all():
+            waits = np.where(self.open_, waits - np.where(self.surgical, 0, self.count(WAITING, triage=RED)), 0)
+        return np.where(waits > 0, np.maximum(self.bays - self.count(TREATED, BOARDING), 0), 0)
 
     def next_event_s(self) -> int | None:
         """Return when the next stage of anybody ends by itself."""
@@ -152,9 +174,11 @@ class Department:
             self.now_s = max(self.now_s, due)
             for row in np.flatnonzero(self.people["until_s"] <= self.now_s):
                 self._end(int(row))
-            self.people = self.people[self.people["stage"] >= 0]
+            if (self.people["stage"] < 0).any():
+                self.people = self.people[self.people["stage"] >= 0]
             self._into_beds()
             self._start()
+            self.mark()
         self.now_s = until_s
 
     def _end(self, row: int) -> None:
@@ -214,14 +238,15 @@ class Department:
         treats = treats if treats.any() else self.open_ if self.open_.any() else np.ones_like(self.open_)
         if self.rules.policy == "balanced":
             return int(np.lexsort((away, np.where(treats & ~self.closed, load, math.inf)))[0])
-        for allowed in (treats & ~self.closed & (load < 1.0), treats & (load < LIMIT)):
+        for allowed in (treats & ~self.closed & ~self.full & (load < 1.0), treats & (load < LIMIT)):
             if allowed.any():
                 return int(np.argmin(np.where(allowed, away, math.inf)))
         return int(np.lexsort((away, np.where(treats, load, math.inf)))[0])
 
     def _into_beds(self) -> None:
         """Give free beds to those who board, longest in the department first."""
-        for hospital in np.flatnonzero((self.beds > self.count(IN_BED)) & (self.count(BOARDING) > 0)):
+        boarders = self.count(BOARDING)
+        for hospital in np.flatnonzero((boarders > 0) & (self.beds > self.count(IN_BED))) if boarders.any() else ():
             boarding = np.flatnonzero((self.people["stage"] == BOARDING) & (self.people["hospital"] == hospital))
             order = boarding[np.lexsort((self.people["id"][boarding], self.people["came_s"][boarding]))]
             for row in order[: int(self.beds[hospital] - self.count(IN_BED)[hospital])]:
@@ -230,10 +255,8 @@ class Department:
     def _start(self) -> None:
         """Fill free bays: red before yellow before green, then in order of coming; send on reds that cannot be treated here."""
         self._move_reds()
-        if not self.ready():
-            return
-        free = self.bays - self.count(TREATED, BOARDING)
-        for hospital in np.flatnonzero((free > 0) & (self._treatable() > 0)):
+        free = self._can_start()
+        for hospital in np.flatnonzero(free):
             waits = (self.people["stage"] == WAITING) & (self.people["hospital"] == hospital)
             if not self.surgical[hospital]:
                 waits &= self.people["triage"] != RED
@@ -280,12 +303,14 @@ class Department:
         """Return the state as plain data."""
         plain = {"people": self.people.copy(), "next_id": self.next_id, "counts": dict(self.counts), "now_s": self.now_s}
         sums = {"moved_on": self.moved_on.copy(), "waits_s": self.waits_s.copy(), "starts": self.starts.copy()}
-        flags = {"open": self.open_.copy(), "surgical": self.surgical.copy(), "closed": self.closed.copy()}
-        return {**plain, **sums, **flags, "policy": self.rules.policy}
+        flags = {"open": self.open_.copy(), "surgical": self.surgical.copy(), "closed": self.closed.copy(), "full": self.full.copy()}
+        marked = {name: now.copy() for name, now in self.marked.items()}
+        return {**plain, **sums, **flags, "marked": marked, "policy": self.rules.policy}
 
     def load_state(self, saved: dict[str, Any]) -> None:
         """Take up what `save` returned."""
         self.people, self.next_id, self.counts, self.now_s = saved["people"].copy(), saved["next_id"], dict(saved["counts"]), saved["now_s"]
         self.moved_on, self.waits_s, self.starts = (saved[name].copy() for name in ("moved_on", "waits_s", "starts"))
-        self.open_, self.surgical, self.closed = (saved[name].copy() for name in ("open", "surgical", "closed"))
+        self.open_, self.surgical, self.closed, self.full = (saved[name].copy() for name in ("open", "surgical", "closed", "full"))
+        self.marked = {name: now.copy() for name, now in saved["marked"].items()}
         self.rules.policy = saved["policy"]

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from models.health import network as files
 from models.health import patients as drawn
-from models.health.department import BOARDING, IN_BED, LIMIT, MOVING, SCENE, TREATED, WAITING, Department, Rules
+from models.health.department import BOARDING, IN_BED, MOVING, SCENE, TREATED, WAITING, Department, Rules
 from models.health.patients import CLASSES, GREEN, RED, YELLOW
 from twin.looks import Looks, SetLook
 from twin.model import Account, Model, Options, Setup, Snapshot, action
@@ -76,10 +76,8 @@ class Health(Model):
     dead = Out(at="all", dtype=int, label="brought dead")
 
     generator_h = State(at="hospital", unit="h")
-    was_diverting = State(at="hospital", dtype=bool)
     was_powered = State(at="hospital", dtype=bool, fill=True)
     was_wet = State(at="hospital", dtype=bool, fill=True)
-    was_over = State(at="hospital", dtype=bool)
 
     patients_brought = Notice(at="place")
     patient_diverted = Notice(at="hospital")
@@ -245,17 +243,15 @@ class Health(Model):
     def _look(self) -> None:
         """Report what changed since the last look; nothing when nothing did."""
         self._conditions()
-        load = self.department.load()
+        self.department.mark()
         marks = (
             ("was_powered", self._powered(), self.power_back, self.power_lost),
             ("was_wet", self._wet(), self.water_back, self.water_lost),
-            ("was_diverting", self.department.diverting(), self.diversion_started, self.diversion_ended),
-            ("was_over", load > LIMIT, self.department_over, self.department_under),
         )
         for name, now, rises, falls in marks:
             before = self.arrays[name]
             for i in np.flatnonzero(now != before):
-                (rises if now[i] else falls)(int(i), share=round(float(load[i]), 3))
+                (rises if now[i] else falls)(int(i))
             before[:] = now
 
     # verbs
