@@ -43,6 +43,7 @@ class Comms(Surface):
         rates = zip(network.calls_per_h / 3600.0, network.handling_s, network.dispatchers.tolist(), strict=True)
         self.calls = [erlang.at_rest(*rate) for rate in rates]
         self.platform_now, self.lost_s, self.copied_s = MAIN, -1, 0
+        self._known: Any = (None, ())
         self.energy = {"held at start": float(self.battery_kwh.sum()), "charged": 0.0, "discharged": 0.0}
         self.counts = {"held at start": float(sum(self.calls)), "offered": 0.0, "answered": 0.0, "lost": 0.0}
 
@@ -136,10 +137,13 @@ class Comms(Surface):
     def _served(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (site,) bool twice: joined to an exchange; joined to the data centre that serves now."""
         up = self._up()
-        parts = self.engine.parts(up, self._links())
-        root = {MAIN: "core", RECOVERY: "recovery"}.get(self.platform_now)
-        platform = self._part_of(up, parts, root) if root else np.zeros_like(up)
-        return self._part_of(up, parts, "exchange"), platform
+        key = (up.tobytes(), self.cut.tobytes(), self.platform_now)
+        if self._known[0] != key:
+            parts = self.engine.parts(up, self._links())
+            root = {MAIN: "core", RECOVERY: "recovery"}.get(self.platform_now)
+            platform = self._part_of(up, parts, root) if root else np.zeros_like(up)
+            self._known = key, (self._part_of(up, parts, "exchange"), platform)
+        return self._known[1]
 
     def _desks_up(self) -> np.ndarray:
         return self._served()[0][self.network.desk_site]
