@@ -141,6 +141,10 @@ class Swmm:
         lost = (totals.outflow + totals.evapLoss + totals.seepLoss) * cubic
         return gained, lost, totals.flooding * cubic, (totals.finalStorage - totals.initStorage) * FOOT_M**3
 
+    def stored_at_start_m3(self) -> float:
+        """Return what sewers, wells and ponds held at second 0."""
+        return solver.system_get_routing_totals().initStorage * FOOT_M**3
+
     def runoff_mm(self) -> tuple[float, float, float]:
         """Return rain, what left the surfaces (infiltrated, evaporated, ran off) and what they hold, mm over all catchments."""
         totals = solver.system_get_runoff_totals()
