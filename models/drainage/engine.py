@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,13 @@ class Swmm:
     def start(self) -> None:
         """Open the copy and start at second 0."""
         self.close()
-        self._try(solver.swmm_open, str(self.file), str(self.report), str(self.scratch / "network.out"))
+        try:
+            solver.swmm_open(str(self.file), str(self.report), str(self.scratch / "network.out"))
+            solver.swmm_start(False)
+        except Exception as error:  # the toolkit has no exception of its own
+            solver.swmm_close()  # only then is the report written
+            raise EngineError(" ".join(str(error).split()), self.report.read_text("latin-1")) from error
         self.started = True
-        self._try(solver.swmm_start, False)
         self.t_s = 0
         n = self.network
         self.nodes = self._indices(ObjectType.NODE, n.nodes)
@@ -63,12 +68,11 @@ class Swmm:
     def _indices(self, kind: ObjectType, ids: tuple[str, ...]) -> list[int]:
         return [solver.project_get_index(kind.value, name) for name in ids]
 
-    def _try(self, call: object, *arguments: object) -> object:
+    def _try(self, call: Callable[..., object], *arguments: object) -> None:
         try:
-            return call(*arguments)  # type: ignore[operator]
-        except Exception as error:
-            said = self.report.read_text("latin-1") if self.report.is_file() else ""
-            raise EngineError(" ".join(str(error).split()), said) from error
+            call(*arguments)
+        except Exception as error:  # the toolkit has no exception of its own
+            raise EngineError(" ".join(str(error).split())) from error
 
     def step(self) -> None:
         """Route one step."""

@@ -162,9 +162,10 @@ def read_network(file: Path, surfaces: Path | None = None, offset_m: tuple[float
         vertices.setdefault(row.words[0], []).append(at)
     names = tuple(nodes)
     streets, underpasses = _surfaces(reader, surfaces, names, xy, move)
+    conduits = tuple(name for name, (section, _) in links.items() if section == "CONDUITS")
+    heights, wet_s = _heights(reader, conduits, length), _wet_s(reader)
     if reader.problems:
         raise InputError(sorted(reader.problems, key=lambda p: (p.file, p.line)))
-    conduits = tuple(name for name, (section, _) in links.items() if section == "CONDUITS")
     return DrainageNetwork(
         Path(file),
         names,
@@ -184,8 +185,8 @@ def read_network(file: Path, surfaces: Path | None = None, offset_m: tuple[float
         tuple(gages),
         series,
         units,
-        _heights(reader, conduits, length),
-        _wet_s(reader),
+        heights,
+        wet_s,
         vertices,
         streets,
         underpasses,
@@ -343,6 +344,4 @@ def _gather(
         drawn.append(course if course is not None and course.shape[-1] == 2 else xy[nodes[ends[0][0]]][None])
     flat = [(i, node, road) for i, ends in enumerate(found.values()) for node, road in ends]
     columns = list(zip(*flat, strict=True)) if flat else [(), (), ()]
-    return Surfaces(
-        tuple(found), tuple(drawn), np.array(columns[0], int), np.array(columns[1], int), np.array(columns[2], float)
-    )
+    return Surfaces(tuple(found), tuple(drawn), np.array(columns[0], int), np.array(columns[1], int), np.array(columns[2], float))

@@ -6,6 +6,7 @@ import csv
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Steps:
         inside = [t for t in self.starts_s if start_s < t < end_s]
         cuts = [start_s, *inside, end_s]
         total = np.zeros(self.mm_per_h.shape[1])
-        for a, b in zip(cuts, cuts[1:], strict=False):
+        for a, b in pairwise(cuts):
             row = bisect_right(self.starts_s, a) - 1
             if row >= 0:
                 total = total + self.mm_per_h[row] * (b - a)
@@ -48,7 +49,9 @@ def read_rain(file: Path, gages: tuple[str, ...]) -> Steps:
         head = next(lines, [])
         if head[:1] != ["minute"] or len(head) < 2:
             raise InputError(Problem("the first line is 'minute,all', or 'minute' and the rain gages", str(file), 1))
-        wrong += [Problem(nearest(name, (*gages, "all"), what="rain gage"), str(file), 1) for name in head[1:] if name not in (*gages, "all")]
+        wrong += [
+            Problem(nearest(name, (*gages, "all"), what="rain gage"), str(file), 1) for name in head[1:] if name not in (*gages, "all")
+        ]
         for line, row in enumerate(lines, 2):
             try:
                 values = [float(value) for value in row]

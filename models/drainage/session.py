@@ -21,7 +21,8 @@ from models.drainage.storm import Cell, Storm
 
 Command = tuple[Any, ...]
 """("pump", index, may_run), ("link", name, 0|1), ("stage", outfall, level_m), ("inlet", node, share), ("scale", factor),
-("storm", depth_mm, duration_s, from_s), ("cell", from_s, x, y, radius_m, mm_per_h, duration_s, speed, heading), ("inflow", node, m3_per_s)"""
+("storm", depth_mm, duration_s, from_s), ("inflow", node, m3_per_s),
+("cell", from_s, x, y, radius_m, mm_per_h, duration_s, speed, heading)"""
 RELEASE_S = 300.0
 """A cleared inlet swallows what stood before it within about this time. Synthetic."""
 Base = Callable[[float, float], np.ndarray]
@@ -150,4 +151,3 @@ class Session:
     def close(self) -> None:
         """End SWMM."""
         self.swmm.close()
-

@@ -141,4 +141,11 @@ def simulate(net: Layout, title: str, scratch: Path, years: float) -> Outcome:
         session.close()
     over = depth[: len(net.nodes)] > np.array([net.ground_m[n] - net.invert_m[n] for n in net.nodes]) + 0.001
     names = [name for name, is_over in zip(net.nodes, over, strict=True) if is_over]
-    return Outcome(depth, full, 100 * (gained - lost - flooded - held) / (gained + stored), names, drowned, dict(zip(pumps, peak.tolist(), strict=True)))
+    return Outcome(
+        depth,
+        full,
+        100 * (gained - lost - flooded - held) / (gained + stored),
+        names,
+        drowned,
+        dict(zip(pumps, peak.tolist(), strict=True)),
+    )

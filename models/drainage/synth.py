@@ -229,16 +229,19 @@ def examine(net: Layout, outcome: Outcome, flows: Mapping[str, float]) -> Findin
     """Check the network as the trade does at its design storm."""
     found = Findings()
     full = [sewer.id for sewer, minutes in zip(net.sewers.values(), outcome.full_min, strict=True) if minutes > 0]
+    length_km = sum(s.length_m for s in net.sewers.values()) / 1000
+    widest = max((s.width_m, s.height_m) for s in net.sections.values())
     lifted = sum(station.pumps_m3_per_s for station in net.stations)
     found.checks = {
-        "laid": f"{len(net.nodes)} manholes, {len(net.sewers)} sewers, {sum(s.length_m for s in net.sewers.values()) / 1000:.1f} km, "
+        "laid": f"{len(net.nodes)} manholes, {len(net.sewers)} sewers, {length_km:.1f} km, "
         f"{len(net.stations)} pumping stations of {lifted:.0f} m3/s together, {len(net.underpasses)} underpasses",
-        "design storm": f"{DESIGN_YEARS:g} years, two hours, Chicago; largest sewer flow {max(flows.values()):.1f} m3/s by the rational method",
+        "design storm": f"{DESIGN_YEARS:g} years, two hours, Chicago",
+        "largest sewer flow by the rational method": f"{max(flows.values()):.1f} m3/s",
         "manholes that overflow at the design storm": str(len(outcome.ponded)),
         "sewers that run full at the design storm": str(len(full)),
         "highest water over an underpass's road at the design storm": f"{max(0.0, outcome.drowned_m - plan.SUMP_M):.2f} m",
         "routing continuity error": f"{outcome.continuity_percent:.2f} %",
-        "sections": f"{min(s.height_m for s in net.sections.values()):g} m to {max((s.width_m, s.height_m) for s in net.sections.values())} m",
+        "sections": f"from {min(s.height_m for s in net.sections.values()):g} m to {widest[0]:g} x {widest[1]:g} m",
     }
     if outcome.ponded:
         found.failures.append(f"{len(outcome.ponded)} manholes overflow at the design storm: {', '.join(outcome.ponded[:5])}")

@@ -58,14 +58,12 @@ def _rain(net: Layout) -> list[str]:
 
 
 def _nodes(net: Layout) -> list[str]:
-    stations = {s.node for s in net.stations}
     junctions = [
         f"{name} {net.invert_m[name]:.3f} {net.ground_m[name] - net.invert_m[name]:.3f} 0 0 {net.pond_m2[name]:.1f}" for name in net.nodes
     ]
     chamber = plan.RIVER_M - plan.CHAMBER_M / 2
     junctions += [f"H{s.id} {chamber:.3f} {plan.CHAMBER_M:.2f} {plan.RIVER_M - chamber:.3f} 10 0" for s in net.stations]
     wells = [f"W{s.id} {s.bottom_m:.3f} {_depth(net, s):.3f} {plan.OFF_M:.2f} TABULAR POND{s.id} 0 0" for s in net.stations]
-    assert stations <= set(net.nodes)
     for under in net.underpasses:
         bottom = _dip(net, under.ends) - plan.SUMP_M
         wells.append(f"{under.id} {bottom:.3f} {plan.SUMP_M + plan.DIP_M + 1.0:.2f} 0 TABULAR DIP{under.id} 0 0")
@@ -137,7 +135,8 @@ def _lift(name: str, flow: float, head: float) -> list[str]:
 def _map(net: Layout) -> list[str]:
     places: dict[str, np.ndarray] = dict(net.nodes)
     for s in net.stations:
-        places |= {f"W{s.id}": s.xy + (12.0, 0.0), f"H{s.id}": s.xy + (24.0, 0.0), f"O{s.id}": s.xy + (60.0, 20.0)}
+        for name, apart in (("W", (12.0, 0.0)), ("H", (24.0, 0.0)), ("O", (60.0, 20.0))):
+            places[f"{name}{s.id}"] = s.xy + np.array(apart)
     places |= {under.id: under.xy for under in net.underpasses}
     rings = [f"{c.id} {x:.1f} {y:.1f}" for c in net.cells for x, y in c.ring]
     vertices = [f"{s.id} {x:.2f} {y:.2f}" for s in net.sewers.values() for x, y in s.course[1:-1]]
