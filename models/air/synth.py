@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 from models.air import network as files
 from twin.base import Base, Coupling, Laid
 from twin.errors import InputError, nearest
+from twin.inventory import model_class
+from twin.ports import Out
 
 FILE = "air.json"
 CELL_M = 100.0
@@ -52,19 +54,28 @@ def synth(base: Base, laid: Mapping[str, Laid], folder: Path, options: Mapping[s
     lines = [f' "{key}": {_lines(value)}' for key, value in text.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8", newline="\n")
     network = files.read(path, (0.0, 0.0))
-    pipes = [one["id"] for one in text["sources"]]
-    rows = [Coupling("gas", id, "air", id, "leak") for id in pipes] + [Coupling("crowd", id, "air", id, "people") for id in areas]
     return Laid(
         files={"places": FILE},
         elements=network.elements(),
-        couplings=tuple(rows),
-        checks={"raster": f"{len(network.cell_x_m)} x {len(network.cell_y_m)} cells of {CELL_M:g} m", "sources": str(len(pipes))},
+        couplings=(*_rows(network, laid, "source", "leak"), *_rows(network, laid, "place", "people")),
+        checks={"raster": f"{len(network.cell_x_m)} x {len(network.cell_y_m)} cells of {CELL_M:g} m", "sources": str(len(text["sources"]))},
         synthetic={
             "people in buildings": f"those of the base, {network.people.sum():.0f}, all of them there all the time",
             "sparks": "traffic signals (vehicles wait there), substations and gas plants",
             "height of leaks": f"{BURIED_M:g} m, straight above the middle of the main",
         },
     )
+
+
+def _rows(network: files.AirNetwork, laid: Mapping[str, Laid], own: str, kind: str) -> Iterable[Coupling]:
+    """Yield a row from each element of a model that gives `kind` and is one of this network's by its name."""
+    mine = set(network.sets[own].ids)
+    for name in sorted(laid):
+        for port in model_class(name).ports.values():
+            if isinstance(port, Out) and port.kind == kind:
+                for id in laid[name].elements[port.at].ids:
+                    if id in mine:
+                        yield Coupling(name, id, "air", id, kind)
 
 
 def _lines(value: Any) -> str:
