@@ -11,6 +11,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
+from models.comms import erlang
 from models.comms import network as networks
 from models.comms.engine import Engine
 from models.comms.network import Network
@@ -30,7 +31,7 @@ PRIVATE_RADIUS_M = 2500.0
 PRIVATE_BASES = 6
 """Synthetic."""
 SITES: Mapping[str, Mapping[str, float]] = {
-    "cell": {"load_kw": 3.0, "battery_kwh": 6.0, "radius_m": CELL_RADIUS_M, "channels": 90, "mbit_per_s": 150.0},
+    "cell": {"load_kw": 3.0, "battery_kwh": 6.0, "radius_m": CELL_RADIUS_M, "channels": 0, "mbit_per_s": 150.0},
     "private": {"load_kw": 1.5, "battery_kwh": 12.0, "radius_m": PRIVATE_RADIUS_M},
     "node": {"load_kw": 0.8, "battery_kwh": 3.2},
     "exchange": {"load_kw": 120.0, "battery_kwh": 60.0, "generator_kw": 200.0, "generator_h": 12.0, "start_s": 60},
@@ -39,6 +40,8 @@ SITES: Mapping[str, Mapping[str, float]] = {
     "command": {"load_kw": 30.0, "battery_kwh": 15.0, "generator_kw": 60.0, "generator_h": 12.0, "start_s": 30},
 }
 """Synthetic: figures by kind of site; two hours of battery at cells, eight at private bases, four at nodes."""
+VOICE_ERLANG, BLOCKED, RESERVE, LEAST_CHANNELS, MOST_CHANNELS = 0.02, 0.02, 1.3, 60, 500
+"""Synthetic: busy-hour voice traffic of a resident; a cell's channels block 2 % of 1.3 times its residents' traffic, 60 at least."""
 DESKS = (("police_110", 6, 60.0, 150.0), ("fire_119", 3, 10.0, 180.0), ("ambulance_120", 4, 25.0, 240.0))
 """Synthetic: desk, dispatchers, calls an hour, seconds each takes; the numbers are China's emergency numbers."""
 RECOVERY = {"rto_s": 1800, "rpo_s": 300}
@@ -62,10 +65,31 @@ def synth(base: Base, laid: Mapping[str, Laid], folder: Path, options: Mapping[s
     document = _Draft(base, streets).document()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
-    path.write_text(json.dumps(document, indent=0, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+    _write(path, document)
+    _dimension(document, networks.read(path))
+    _write(path, document)
     network = networks.read(path)
     rows = (*_power(network, laid), *_people(network, laid))
     return Laid({"network": FILE}, network.elements(), couplings=rows, checks=_checks(network), synthetic=_synthetic())
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=0, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+
+
+def _dimension(document: Mapping[str, Any], network: Network) -> None:
+    """Give every cell the channels that its residents' busy hour needs by Erlang B."""
+    engine, cells = Engine(network), network.of_kind("cell")
+    offered = RESERVE * VOICE_ERLANG * engine.load(engine.attached(cells), network.residents)
+    for site, traffic in zip(document["sites"], offered.tolist(), strict=True):
+        if site["kind"] == "cell":
+            counts = np.arange(LEAST_CHANNELS, MOST_CHANNELS)
+            enough = np.flatnonzero(erlang.blocking(np.full(len(counts), traffic), counts) <= BLOCKED)
+            if not enough.size:
+                raise InputError(
+                    f"cell {site['id']} would need more than {MOST_CHANNELS} channels for {traffic:.0f} E: too many people for a cell"
+                )
+            site["channels"] = int(counts[enough[0]])
 
 
 class _Streets:
@@ -302,6 +326,7 @@ def _synthetic() -> dict[str, str]:
     return {
         "sites": f"cells every {CELL_EVERY_M:g} m, nodes every {NODE_EVERY_M:g} m, {PRIVATE_BASES} private bases; fibre along streets",
         **{f"figures of a {kind}": told(kind) for kind in SITES},
+        "channels of a cell": f"{100 * BLOCKED:g} % blocked at {RESERVE:g} times {VOICE_ERLANG:g} E a resident; {LEAST_CHANNELS} at least",
         "desks (dispatchers, calls an hour, seconds a call)": "; ".join(f"{d} {n}, {rate:g}, {s:g}" for d, n, rate, s in DESKS),
         "recovery": f"time {RECOVERY['rto_s']} s, point {RECOVERY['rpo_s']} s, {REMOTE_M / 1000:g} km outside",
     }
