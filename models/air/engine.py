@@ -99,15 +99,19 @@ class Cloud:
                     found[k, near] += np.einsum("ij,j->i", np.where(power < _CUT, np.exp(-power), 0.0), strength[part])
         return found
 
-    def grid(self, x_m: np.ndarray, y_m: np.ndarray, z_m: float = 1.5) -> np.ndarray:
-        """Return (substance, x, y) kg/m3 on a raster: a Gaussian that is round in the plan is a product of two."""
+    def grid(self, x_m: np.ndarray, y_m: np.ndarray, z_m: float = 1.5, side_m: float = 0.0) -> np.ndarray:
+        """Return (substance, x, y) kg/m3 on a raster: a Gaussian that is round in the plan is a product of two.
+
+        `side_m`: the means over cells of this side, so that a plume that is thinner than a cell is not missed; 0: at points.
+        """
         found = np.zeros((len(NAMES), len(x_m), len(y_m)))
         if not len(self):
             return found
         strength = self._strength(z_m)
         for k in np.unique(self.substance):
             mine = self.substance == k
-            across = [self._one(at, c[mine], self.sigma_y_m[mine]) for at, c in ((x_m, self.x_m), (y_m, self.y_m))]
+            one = self._mean if side_m else self._one
+            across = [one(at, c[mine], self.sigma_y_m[mine], side_m) for at, c in ((x_m, self.x_m), (y_m, self.y_m))]
             found[k] = np.einsum("pi,pj->ij", across[0] * strength[mine][:, None], across[1])
         return found
 
@@ -116,9 +120,17 @@ class Cloud:
         return self.mass_kg / ((2.0 * np.pi) ** 1.5 * self.sigma_y_m**2 * self.sigma_z_m) * up
 
     @staticmethod
-    def _one(at: np.ndarray, centre: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    def _one(at: np.ndarray, centre: np.ndarray, sigma: np.ndarray, _: float) -> np.ndarray:
         power = 0.5 * ((at - centre[:, None]) / sigma[:, None]) ** 2
         return np.where(power < _CUT, np.exp(-power), 0.0)
+
+    @staticmethod
+    def _mean(at: np.ndarray, centre: np.ndarray, sigma: np.ndarray, side_m: float) -> np.ndarray:
+        from scipy.special import ndtr
+
+        edges = np.append(at - side_m / 2.0, at[-1] + side_m / 2.0)
+        below = ndtr((edges - centre[:, None]) / sigma[:, None])
+        return np.diff(below, axis=1) * np.sqrt(2.0 * np.pi) * sigma[:, None] / side_m
 
 
 _ENTRIES = ("mass_kg", "substance", "source", "row", "x_m", "y_m", "height_m", "sigma_y_m", "sigma_z_m", "path_m")

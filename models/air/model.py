@@ -252,7 +252,7 @@ class Air(Surface):
         return (field_mg_per_m3 / lower.reshape((-1,) + (1,) * (field_mg_per_m3.ndim - 1))).sum(axis=0)
 
     def _above_lfl(self, shares: np.ndarray) -> np.ndarray:
-        """Return (place,) people in flammable air: those outdoors, by the share of a place's points that it covers."""
+        """Return (place,) people in flammable air, by the share of a place's points that it covers (a building's by its middle)."""
         net = self.network
         if not len(net.first_sample):
             return np.zeros(0)
@@ -265,7 +265,8 @@ class Air(Surface):
         self._weather()
         cloud, net = self.cloud(), self.network
         samples = self._mg(cloud.points(net.sample_x_m, net.sample_y_m))
-        cells = self._mg(cloud.grid(net.cell_x_m, net.cell_y_m))
+        side_m = net.file.grid.cell_m
+        cells = self._mg(np.maximum(cloud.grid(net.cell_x_m, net.cell_y_m), cloud.grid(net.cell_x_m, net.cell_y_m, side_m=side_m)))
         shares = self._shares(samples)
         self.concentration_mg_per_m3 = self._at_places(samples.sum(axis=0))
         self.share_of_lfl = self._at_places(shares)

@@ -54,7 +54,7 @@ class AirOptions(Options):
 
 
 class Surface(Model):
-    """The datasheet of `Air`. Concentrations at 1.5 m."""
+    """The datasheet of `Air`. Concentrations at 1.5 m: of a place the highest of its points, of a cell the higher of middle and mean."""
 
     period_s = 10
     Options = AirOptions

@@ -118,6 +118,20 @@ def test_the_raster_and_the_points_say_the_same():
     assert field.ravel() == pytest.approx(at, rel=1e-6)
 
 
+def test_the_mean_over_a_cell_misses_no_thin_plume():
+    """The raster's sum is the mass per height whatever the side; 37 m beside a plume two metres wide its middle says nothing."""
+    puffs, air = steady("rural", F)
+    cloud = puffs.cloud(air)
+    x, y = np.arange(-500.0, 12000.0, 100.0), np.arange(-2000.0, 2000.0, 100.0) + 37.0
+    coarse, fine = (
+        cloud.grid(x, y, side_m=100.0)[0],
+        cloud.grid(np.arange(-550.0, 11950.0, 20.0) + 10, np.arange(-2050.0, 1950.0, 20.0) + 37 + 10, side_m=20.0)[0],
+    )
+    assert coarse.sum() * 1e4 == pytest.approx(fine.sum() * 400, rel=1e-6)
+    near = np.searchsorted(x, 200.0)
+    assert cloud.grid(x, y)[0][near].max() < 1e-3 * coarse[near].max()
+
+
 def test_the_mass_in_the_air_is_what_was_let_out_and_the_gaussians_hold_it():
     puffs, air = steady("urban", D, height_m=30.0)
     assert puffs.held_kg() == pytest.approx(3000.0)
