@@ -70,7 +70,7 @@ class Drainage(Model):
     washout_m3_per_s = In(at="node", unit="m3/s", reduce="sum", kind="washout", label="water from burst mains")
 
     depth_m = Out(at="street", unit="m", kind="flood", label="water on the street", cmap="Blues", range=(0.0, 0.6))
-    underpass_m = Out(at="underpass", unit="m", kind="flood_underpass", label="water in the underpass", cmap="Blues", range=(0.0, 2.0))
+    underpass_m = Out(at="underpass", unit="m", label="water in the underpass", cmap="Blues", range=(0.0, 2.0))
     level_m = Out(at="node", unit="m", label="water above the invert", cmap="viridis", range=(0.0, 6.0))
     ponded_m = Out(at="node", unit="m", label="water above the ground", cmap="Blues", range=(0.0, 0.6))
     flow_m3_per_s = Out(at="conduit", unit="m3/s", label="flow", cmap="coolwarm")
