@@ -31,7 +31,7 @@ ROW = np.dtype(
 """What one source let out between two moments. Pairs are (oldest, newest) end: position, distance that sigma_y and sigma_z have
 (carried over when the class changes), distance travelled. `open`: it is still being let out, its newest end is at the source."""
 
-GONE_M = 3e4
+GONE_M = 1.5e4
 """What has drifted so far has left the district."""
 _CUT = 20.0
 """Beyond exp(-20) of its middle a Gaussian counts as nothing."""

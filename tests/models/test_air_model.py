@@ -246,3 +246,72 @@ def test_a_file_that_is_no_json_is_refused(tmp_path):
     path.write_text("{")
     with pytest.raises(InputError, match="no readable JSON"):
         Air(Setup(name="air", files={"places": path}, scratch=tmp_path))
+
+
+def test_a_model_restored_amid_fire_poison_and_a_turned_wind_goes_on_alike(air):
+    def until_the_cut() -> Air:
+        model = air(quiet=False, wind=(WEST, {"at": "+95 s", "speed": "3 m/s", "from_deg": 300.0}))
+        model.puff("ammonia", 50.0, source="release_2", x_m=-100.0, y_m=0.0)
+        model.shelter("school")
+        model.leak_kg_per_s[0] = 5.0
+        go(model, 60)
+        model.ignite("P1")
+        model.set_sky(cloud=0.2, stability="B")
+        model.solve()
+        go(model, 100)
+        model.set_wind(speed_m_per_s=1.5, from_deg=200.0)
+        model.solve()
+        return model
+
+    first = until_the_cut()
+    saved = first.snapshot()
+    go(first, 400)
+    again = air(quiet=False)
+    again.restore(saved)
+    go(again, 400)
+    for port in first.ports:
+        np.testing.assert_array_equal(first.arrays[port], again.arrays[port], err_msg=port)
+    assert first.ledger() == again.ledger()
+    assert np.array_equal(first.puffs.rows, again.puffs.rows)
+    assert first.burning[0] and first.stability[0] == 2
+
+
+def test_the_class_follows_the_sun_into_the_night(tmp_path):
+    """On 16 August 2014 the sun sets over Nanjing at 18:41: with a clear sky D or C turns into F."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    path = tmp_path / "air.json"
+    path.write_text(json.dumps(DEMO | {"sources": []}))
+    start = datetime(2014, 8, 16, 17, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+    model = Air(
+        Setup(name="air", files={"places": path}, scratch=tmp_path, options={"wind": [WEST], "cloud": 0.1, "ignition": False}, start=start)
+    )
+    model.open()
+    found = []
+    for hour in (0, 1, 2, 3):
+        model.advance(3600 * hour)
+        model.solve()
+        found.append(int(model.stability[0]))
+    assert found[0] <= 3
+    assert found[-1] == 6
+    assert found == sorted(found)
+
+
+def test_a_pack_gets_a_source_at_every_main_and_the_same_bytes_twice(tmp_path):
+    from models.air.synth import synth
+    from models.traffic.demo import demo_base
+    from twin.base import Laid
+    from twin.ports import ElementSet
+
+    mains = ElementSet(("M1", "M2"), [np.array([[0.0, 0.0], [100.0, 0.0]]), np.array([[0.0, 0.0], [0.0, 50.0], [0.0, 300.0]])])
+    laid = {"gas": Laid(files={}, elements={"pipe": mains})}
+    made = [synth(demo_base(), laid, tmp_path / name, {"lon_deg": 118.7, "lat_deg": 32.0}) for name in ("a", "b")]
+    assert (tmp_path / "a/air.json").read_bytes() == (tmp_path / "b/air.json").read_bytes()
+    assert [row.source_element for row in made[0].couplings if row.kind == "leak"] == ["M1", "M2"]
+    sources = made[0].elements["source"]
+    assert sources.shapes[sources.ids.index("M2")].tolist() == [[0.0, 150.0]], "half-way along the main"
+    with pytest.raises(InputError, match="lat_deg is missing"):
+        synth(demo_base(), laid, tmp_path, {"lon_deg": 118.7})
+    with pytest.raises(InputError, match="option of the air"):
+        synth(demo_base(), laid, tmp_path, {"lon_deg": 118.7, "lat_deg": 32.0, "terain": "rural"})
