@@ -6,6 +6,8 @@ import numpy as np
 
 from models.comms.network import Network
 
+KEPT = 64
+"""Attachments that are kept, by which sites serve."""
 SAMPLES = 5
 """Points along each side of an area's extent at which signal is looked up; those inside its ring count alike."""
 
@@ -19,6 +21,7 @@ class Engine:
         self.share = 1.0 / np.maximum(np.bincount(self.area, minlength=len(network.residents)), 1)[self.area]
         away = np.hypot(*np.moveaxis(points[:, None, :] - network.xy[None, :, :], -1, 0))
         self.away = np.where(away <= network.figures["radius_m"], away, np.inf)
+        self._found: dict[bytes, np.ndarray] = {}
 
     def parts(self, site_up: np.ndarray, link_up: np.ndarray) -> np.ndarray:
         """Return (site,) the number of the connected part each site is in, -1 for a site that is down."""
@@ -34,9 +37,14 @@ class Engine:
 
     def attached(self, serves: np.ndarray) -> np.ndarray:
         """Return (sample,) the nearest of the serving sites that covers each sample, -1 for none."""
-        away = np.where(serves, self.away, np.inf)
-        best = away.argmin(axis=1) if away.shape[1] else np.zeros(len(away), int)
-        return np.where(np.isfinite(away[np.arange(len(away)), best]), best, -1)
+        key = serves.tobytes()
+        if key not in self._found:
+            if len(self._found) >= KEPT:
+                self._found.clear()
+            away = np.where(serves, self.away, np.inf)
+            best = away.argmin(axis=1)
+            self._found[key] = np.where(np.isfinite(away[np.arange(len(away)), best]), best, -1)
+        return self._found[key]
 
     def covered(self, attached: np.ndarray) -> np.ndarray:
         """Return (area,) the share of the area that a serving site covers."""

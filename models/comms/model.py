@@ -44,6 +44,7 @@ class Comms(Surface):
         self.calls = [erlang.at_rest(*rate) for rate in rates]
         self.platform_now, self.lost_s, self.copied_s = MAIN, -1, 0
         self._known: Any = (None, ())
+        self._blocked: Any = (None, ())
         self.energy = {"held at start": float(self.battery_kwh.sum()), "charged": 0.0, "discharged": 0.0}
         self.counts = {"held at start": float(sum(self.calls)), "offered": 0.0, "answered": 0.0, "lost": 0.0}
 
@@ -163,8 +164,12 @@ class Comms(Surface):
         return self.engine.load(attached, self._people() * self.call_factor * self.options.erlang_per_person)
 
     def _blocking(self, attached: np.ndarray) -> np.ndarray:
-        channels = np.where(self._cells(), self.network.figures["channels"], 0).astype(int)
-        return erlang.blocking(self._offered(attached), channels)
+        offered, cells = self._offered(attached), self._cells()
+        key = (offered.tobytes(), cells.tobytes())
+        if self._blocked[0] != key:
+            channels = np.where(cells, self.network.figures["channels"], 0).astype(int)
+            self._blocked = key, erlang.blocking(offered, channels)
+        return self._blocked[1]
 
     def _callers(self) -> float:
         """Return the share of all people who have signal: who has none does not reach a desk."""
