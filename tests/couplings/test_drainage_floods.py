@@ -31,6 +31,7 @@ drainage,PU1,grid,B2,load
 drainage,PU2,grid,B2,load
 drainage,PU3,grid,B3,load
 drainage,S1,traffic,S01f,flood
+drainage,S3,grid,TR1,flood
 drainage,S4,traffic,S07f,flood
 drainage,S4,traffic,S07b,flood
 """
@@ -113,3 +114,24 @@ def test_pumps_load_their_bus(stage: Stage) -> None:
     drawn = series(base, "drainage.power_mw", "PU1")
     assert drawn.max() > 0.01
     assert not np.array_equal(series(base, "grid.vm_pu", "B2"), series(cut, "grid.vm_pu", "B2"))
+
+
+CLOUDBURST = (
+    at(10, "drainage.start_storm", depth_mm=80.0, duration_s=1200.0),
+    at(10, "drainage.block", conduit="C3"),
+)
+LOW = {"grid": {"trips_above_depth": "0.1 m"}}
+
+
+def test_water_at_a_substation_trips_its_transformer(stage: Stage) -> None:
+    lower = Stage(stage.folder, stage.scenario.with_(models=LOW))
+    run = lower.run(*CLOUDBURST)
+    wet = [s for s, _ in said(run, "grid", "trafo_flooded")]
+    assert len(wet) == 1
+    depth = series(run, "drainage.depth_m", "S3")
+    assert depth[list(run.times_s).index(wet[0] - wet[0] % 10)] >= 0.1 - 0.02
+    assert not series(run, "grid.energized", "B2")[-1]
+    assert [pump for s, pump in said(run, "drainage", "pump_stopped") if s >= wet[0]] == ["PU1", "PU2", "PU3"]
+    dry = lower.run(*CLOUDBURST, cut="flood")
+    assert said(dry, "grid", "trafo_flooded") == []
+    assert series(dry, "grid.energized", "B2").all()
