@@ -29,6 +29,8 @@ Catchment = Annotated[str, At("catchment")]
 
 RHO_G_MN_PER_M3 = 998.0 * 9.80665 / 1e6
 """Weight of water at 20 degrees C, MN/m3: a pump draws Q H times this over its efficiency, in MW."""
+OVER_M = 0.01
+"""A manhole overflows from this depth on the ground, and no longer below a tenth of it."""
 DRAINED_SHARE = 0.5
 """A street is free again when its water is below this share of the depth that made it flooded."""
 POOR_PERCENT, FEW_M3 = 10.0, 2000.0
@@ -215,7 +217,7 @@ class Drainage(Model):
         for i in np.flatnonzero(wet != self.is_drowned).tolist():
             (self.underpass_flooded if wet[i] else self.underpass_drained)(i, depth_m=round(float(self.underpass_m[i]), 3))
         self.is_drowned = wet
-        over = self.ponded_m > 0.0
+        over = np.where(self.overflows, self.ponded_m > 0.1 * OVER_M, self.ponded_m > OVER_M)
         for i in np.flatnonzero(over & ~self.overflows).tolist():
             self.manhole_overflows(i)
         self.overflows = over
