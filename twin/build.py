@@ -70,7 +70,7 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
     if problems:
         raise InputError(dict.fromkeys(problems))
     matcher = _match(scenario, city, models, problems)
-    context = Context(models, start, scenario.duration, scenario.place)
+    context = Context(city, models, start, scenario.duration, scenario.place)
     drivers = []
     for found in registered("twin.drivers"):
         if found.name in scenario.drivers:

@@ -257,6 +257,10 @@ class City:
 
     def streets(self) -> tuple[Street, ...]:
         """Return the streets, in the pack's metres; none where the pack names no file of them."""
+        return self._streets
+
+    @cached_property
+    def _streets(self) -> tuple[Street, ...]:
         return geojson.streets(self._existing("streets"), *self.frame) if self.manifest.streets else ()
 
     def buildings(self) -> tuple[Building, ...]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
 
 from twin import units
 from twin.errors import Problem, nearest
 from twin.ports import Report
 
 if TYPE_CHECKING:
+    from twin.city import City
     from twin.model import Model
     from twin.scenario import Place
 
@@ -43,10 +47,24 @@ class Heard:
     source: str
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a driver sees when an instant has settled: what was reported, which models moved, and `seen[model][port]` (to read only)."""
+
+    now_s: int
+    reports: Sequence[Report]
+    moved: AbstractSet[str]
+    arrays: Mapping[str, Mapping[str, np.ndarray]]
+
+    def __getitem__(self, model: str) -> Mapping[str, np.ndarray]:
+        return self.arrays[model]
+
+
 @dataclass
 class Context:
-    """What a driver may know when it reads its section: the models' datasheets, the clock, the lines."""
+    """What a driver may know when it reads its section: the city, the models' datasheets, the clock, the lines."""
 
+    city: City
     models: Mapping[str, Model]
     start: datetime
     duration_s: int
@@ -103,8 +121,11 @@ class Driver(Protocol):
     def begin(self) -> list[Post]:
         """Return what is known to happen before the start."""
 
-    def hear(self, now_s: int, reports: Sequence[Report]) -> list[Post]:
-        """React to what was reported at `now_s`."""
+    def hear(self, seen: Seen) -> list[Post]:
+        """React to what was reported and what moved; called whenever an instant settles."""
+
+    def next_s(self) -> int | None:
+        """Return the second at which it wants to be asked again though nothing may have moved, or None."""
 
     def save(self) -> dict[str, Any]:
         """Return its state as plain data."""

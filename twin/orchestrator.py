@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from twin.driver import SOURCES, Driver, Heard, Post
+from twin.driver import SOURCES, Driver, Heard, Post, Seen
 from twin.errors import Imbalance, TwinError
 from twin.flows import accounts
 from twin.host import Inline, Process, Reply, Verb
@@ -117,6 +117,8 @@ class Orchestrator:
         self.agenda = sorted(self.foreseen)
         self.armed_s: int | None = None
         self.reports: list[Report] = []
+        self.moved: set[str] = set()
+        self.arrays = {node.name: node.arrays for node in self.nodes}
         self.sequence = len(self.agenda)
         self.settles = 0
         self.pause = False
@@ -193,6 +195,10 @@ class Orchestrator:
         due_s = min(node.due_s for node in self.nodes)
         if self.agenda:
             due_s = min(due_s, self.agenda[0].t_s)
+        for driver in self.drivers:
+            wanted_s = driver.next_s()
+            if wanted_s is not None:
+                due_s = min(due_s, wanted_s)
         if self.sample is not None:
             due_s = min(due_s, self.sample_due_s)
         due_s = math.ceil(min(due_s, self.duration_s))
@@ -293,6 +299,7 @@ class Orchestrator:
         reply = self._finished(node)
         node.timing.solve_s += reply.took_s
         node.timing.solves += 1
+        self.moved.add(node.name)
         self._take(node, reply)
         node.plan_next(t)
         for link in node.outgoing:
@@ -336,16 +343,16 @@ class Orchestrator:
 
     def _hear(self, t: int) -> bool:
         """Journal the notices, let drivers react; True if that put new actions on this second."""
-        if not self.reports:
-            return False
         reports, self.reports = self.reports, []
+        moved, self.moved = self.moved, set()
         for report in reports:
             self.journal(Heard(t, "notice", report, "model"))
-        for driver in self.drivers:
-            for post in driver.hear(t, reports):
-                self.agenda.append(post)
-        self.agenda.sort()
-        return bool(self.agenda) and self.agenda[0].t_s <= t
+        seen = Seen(t, reports, moved, self.arrays)
+        posted = [post for driver in self.drivers for post in driver.hear(seen)]
+        if not posted:
+            return False
+        self.agenda = sorted(self.agenda + posted)
+        return self.agenda[0].t_s <= t
 
     def balance(self, t: int) -> None:
         """Raise Imbalance if any account of a model or a flow is further from closing than its tolerance."""

@@ -19,7 +19,7 @@ from models.grid.switching import Switching
 from twin.looks import Looks, SetLook
 from twin.model import Account, Model, Options, Setup, Snapshot, action
 from twin.ports import At, In, Notice, Out, State
-from twin.units import Seconds
+from twin.units import Quantity, Seconds
 
 Line = Annotated[str, At("line")]
 Trafo = Annotated[str, At("trafo")]
@@ -49,6 +49,8 @@ class GridOptions(Options):
     """time multiplier of line relays, IEC 60255-151 standard inverse"""
     trafo_pickup: Annotated[float, Field(ge=1)] = 1.3
     trafo_tms: Annotated[float, Field(gt=0)] = 1.0
+    trips_above_depth: Annotated[Quantity("m"), Field(gt=0)] = 0.5  # type: ignore[valid-type]
+    """water at a substation that trips its transformers: plinths and cabinets stand about this high; synthetic"""
     relay_reset: Seconds = 60
     """time in which a relay that had nearly operated returns to rest"""
     power_factor: Annotated[float, Field(gt=0, le=1)] = 0.95
@@ -69,6 +71,7 @@ class Grid(Model):
     engines = ("power-grid-model", "power-grid-model-io", "pandapower")
 
     extra_load_mw = In(at="bus", unit="MW", reduce="sum", wake=True, tol=0.001, kind="load", label="load of other networks")
+    flood_m = In(at="trafo", unit="m", wake=True, tol=0.01, kind="flood", label="water standing at the transformer")
     fuel_fraction = In(at="gas_unit", fill=1.0, wake=True, tol=0.001, kind="fuel", label="share of the gas asked for")
 
     energized = Out(at="bus", dtype=bool, fill=True, kind="supply", label="energised")
@@ -94,6 +97,7 @@ class Grid(Model):
     bus_kept = State(at="bus", fill=1.0)
     line_travel = State(at="line")
     trafo_travel = State(at="trafo")
+    was_wet = State(at="trafo", dtype=bool)
     all_kept = State(at="network", fill=1.0)
     was_energized = State(at="bus", dtype=bool, fill=True)
     was_powered = State(at="venue", dtype=bool, fill=True)
@@ -102,6 +106,8 @@ class Grid(Model):
 
     line_tripped = Notice(at="line", severity="warning")
     trafo_tripped = Notice(at="trafo", severity="warning")
+    trafo_flooded = Notice(at="trafo", severity="alarm")
+    trafo_drained = Notice(at="trafo")
     breaker_tripped = Notice(at="switch", severity="warning")
     bus_dead = Notice(at="bus", severity="warning")
     bus_restored = Notice(at="bus")
@@ -362,6 +368,7 @@ class Grid(Model):
 
     def solve(self) -> None:
         """Write the power flow of this instant; generators that a live bus makes idle hand their load back to it."""
+        self._keep_dry()
         while True:
             flow, kept, old = self._solved()
             stopped = self.backup.react(flow.energized[self.backup.bus], self.now_s)
@@ -380,6 +387,14 @@ class Grid(Model):
         self.power_mw = np.array([flow.source_mw.sum(), flow.generated_mw, flow.served_mw.sum(), flow.losses_mw])
         self._tell()
         self._tell_solution(kept, old)
+
+    def _keep_dry(self) -> None:
+        """Trip transformers that stand in water; they stay open until somebody closes them on dry ground."""
+        wet = self.flood_m >= self.options.trips_above_depth
+        for at in np.flatnonzero(wet != self.was_wet).tolist():
+            (self.trafo_flooded if wet[at] else self.trafo_drained)(at, depth_m=round(float(self.flood_m[at]), 3))
+        self.was_wet = wet
+        self.trafo_closed = self.trafo_closed & ~wet
 
     def _unserved(self, live: np.ndarray, kept: float) -> np.ndarray:
         """Return what each bus asks for and does not get: all of it where it is dead, what is shed elsewhere."""

@@ -15,9 +15,10 @@ from models.grid.netfile import write_network
 from models.grid.network import read_network
 from models.grid.streetwise import Kiosk, Streets, halves, kiosks, rings, serve, totals
 from models.grid.trade import Bench, Findings, examine, tap
-from twin.base import Base, Laid
+from twin.base import Base, Coupling, Laid
 from twin.errors import InputError, Problem
 from twin.model import Setup
+from twin.ports import ElementSet
 
 EVENING_W_PER_M2 = {"residential": 5.0, "office": 5.0, "commercial": 20.0, "venue": 3.0, "hospital": 25.0, "school": 2.0}
 """Diversified demand at the 10 kV station in the evening peak of August, by use of building: synthetic.
@@ -178,4 +179,17 @@ def _laid(drawing: Drawing, folder: Path, work: Consumers, findings: Findings, s
         "feeders of venues": ", ".join(f"{id} on {b.bus}, {_feeder(drawing, b.bus)}" for id, b in sorted(work.backed.items())),
     }
     by_street = {street: tuple(lines) for street, lines in sorted(drawing.by_street.items())}
-    return Laid(files, dict(network.elements()), (), tuple(work.couplings), by_street, checks, synthetic)
+    elements = dict(network.elements())
+    rows = (*work.couplings, *_floods(elements["trafo"], work.laid))
+    return Laid(files, elements, (), rows, by_street, checks, synthetic)
+
+
+def _floods(trafos: ElementSet, laid: Mapping[str, Laid]) -> list[Coupling]:
+    """Let water on the street nearest to a transformer stand at it."""
+    streets = laid["drainage"].elements["street"] if "drainage" in laid else ElementSet(())
+    middles = np.array([shape.mean(axis=0) for shape in streets.shapes]).reshape(-1, 2)
+    rows = []
+    for trafo, shape in zip(trafos.ids, trafos.shapes, strict=True) if len(streets) else ():
+        away = np.round(np.hypot(*(middles - shape.mean(axis=0)).T), 1)
+        rows.append(Coupling("drainage", streets.ids[int(np.argmin(away))], "grid", trafo, "flood"))
+    return rows

@@ -12,6 +12,10 @@ from models.traffic.network import TrafficNetwork
 
 _STOP = "s"
 """SUMO's signal for "stop, then go when nobody with right of way comes"."""
+_ROLL_M = 2.0
+"""What a car that breaks down rolls beyond its braking distance."""
+_BROKEN_S = 1e6
+"""A stop that nobody ends but `unstall`."""
 _SHUT_S = 1e6
 """Travel time of a closed edge in mesoscopic mode: any open way is faster."""
 
@@ -23,6 +27,7 @@ class Commands:
         self.network, self.seed, self.meso = network, seed, meso
         self.open_lanes: dict[int, list[tuple[str, Sequence[str]]]] = {}
         self.shut: dict[int, None] = {}
+        self.stalled: dict[int, dict[str, bool]] = {}
         self.full_speeds: dict[int, list[tuple[str, float]]] = {}
         self.lit_programs: dict[int, str] = {}
 
@@ -78,6 +83,36 @@ class Commands:
         for lane, speed_m_per_s in self.full_speeds.pop(edge, []):
             libsumo.lane.setMaxSpeed(lane, speed_m_per_s)
 
+    def stall(self, edge: int) -> int:
+        """Let every vehicle on an edge break down as soon as it has braked; returns how many.
+
+        They stand as at a stop, so that SUMO does not take them for jammed and move them on; one too near the end of
+        its lane to stop there is held by its speed.
+        """
+        name = self.network.edges.ids[edge]
+        for vehicle in sorted(libsumo.edge.getLastStepVehicleIDs(name)):
+            gap_m = libsumo.vehicle.getSpeed(vehicle) ** 2 / (2 * libsumo.vehicle.getDecel(vehicle)) + _ROLL_M
+            at_m, lane = libsumo.vehicle.getLanePosition(vehicle) + gap_m, libsumo.vehicle.getLaneIndex(vehicle)
+            stops = at_m <= self.network.edges.length_m[edge] and not libsumo.vehicle.getStops(vehicle, 1)
+            if stops:
+                libsumo.vehicle.setStop(vehicle, name, at_m, lane, _BROKEN_S)
+            else:
+                libsumo.vehicle.setSpeed(vehicle, 0.0)
+            self.stalled.setdefault(edge, {})[vehicle] = bool(stops)
+        return len(self.stalled.get(edge, ()))
+
+    def unstall(self, edge: int) -> None:
+        """Let those go on that broke down on an edge."""
+        there = set(libsumo.vehicle.getIDList())
+        for vehicle, stops in self.stalled.pop(edge, {}).items():
+            if vehicle in there:
+                if not stops:
+                    libsumo.vehicle.setSpeed(vehicle, -1.0)
+                elif libsumo.vehicle.isStopped(vehicle):
+                    libsumo.vehicle.resume(vehicle)
+                else:
+                    libsumo.vehicle.replaceStop(vehicle, 0, "")
+
     def weigh(self, travel_s: np.ndarray) -> None:
         """Set the travel time of each edge that a new way is chosen by."""
         for id, seconds in zip(self.network.edges.ids, travel_s.tolist(), strict=True):
@@ -121,7 +156,9 @@ class Commands:
             self._reroute(vehicle, target)
 
     def _reroute(self, vehicle: str, target: str = "") -> bool:
-        """Give a vehicle its fastest way, to another `target` if one is named; False if there is none."""
+        """Give a vehicle its fastest way, to another `target` if one is named; False if there is none, or it broke down."""
+        if any(vehicle in stood for stood in self.stalled.values()):
+            return False
         try:
             if self.meso:
                 return self._reroute_after_next(vehicle, target)

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from models.traffic.charging import EFFICIENCY, SOC_ON_ARRIVAL, Charging
 from models.traffic.fleet import BUS, ELECTRIC, KINDS, TRUCK, Fleet
+from models.traffic.flooding import wading_m_per_s
 from models.traffic.network import FILES, TrafficNetwork, read_network
 from twin.looks import Looks, MoverLook, SetLook
 from twin.model import Account, Model, Options, Setup, Snapshot, action
@@ -45,6 +46,9 @@ class TrafficOptions(Options):
     reroute_every: Seconds = Field(60, ge=1, description="how often they look for a faster way")
     close_above: Quantity("m3/s") = Field(0.01, ge=0, description="water on a road that closes it")  # type: ignore[valid-type]
     close_above_leak: Quantity("kg/s") = Field(0.05, ge=0, description="gas leaking at a road that closes it")  # type: ignore[valid-type]
+    close_above_depth: Quantity("m") = Field(  # type: ignore[valid-type]
+        0.3, gt=0, description="depth of water that closes a road to all; cars on it stall (a car floats or drowns near 0.3 m)"
+    )
     electric_share: float = Field(0.15, ge=0, le=1, description="share of electric cars among those that leave a car park (synthetic)")
 
     @field_validator("step")
@@ -59,7 +63,7 @@ class Traffic(Model):
     """Road traffic by SUMO: vehicles follow each other, stop at signals, give way, find ways round what is closed.
 
     Without any event the vehicles move exactly as in SUMO alone with the same files, seed and mode.
-    Rerouting starts with the first event (a dark signal, a closed or slowed road).
+    Rerouting starts with the first event (a dark signal, a closed, slowed or flooded road).
     """
 
     period_s = 10
@@ -73,6 +77,7 @@ class Traffic(Model):
     charger_powered = In(at="charger", dtype=bool, fill=True, wake=True, kind="supply", label="charging site has power")
     washout_m3_per_s = In(at="edge", unit="m3/s", reduce="sum", wake=True, tol=0.001, kind="washout", label="water on the road")
     gas_leak_kg_per_s = In(at="edge", unit="kg/s", reduce="sum", wake=True, tol=0.001, kind="leak", label="gas leaking at the road")
+    flood_m = In(at="edge", unit="m", wake=True, tol=0.01, kind="flood", label="water standing on the road")
     arrivals = FlowIn(at="carpark", kind="drive")
 
     speed_m_per_s = Out(at="edge", unit="m/s", label="mean speed", cmap="RdYlBu", range=(0.0, 17.0))
@@ -93,7 +98,9 @@ class Traffic(Model):
 
     closed_by_hand = State(at="edge", dtype=bool)
     closed = State(at="edge", dtype=bool)
+    drowned = State(at="edge", dtype=bool)
     limit_m_per_s = State(at="edge", unit="m/s")
+    wading_m_per_s = State(at="edge", unit="m/s")
     dark = State(at="signal", dtype=bool)
     seen_count = State(at="edge")
     seen_speed_m_per_s = State(at="edge", unit="m/s")
@@ -108,6 +115,7 @@ class Traffic(Model):
     signal_back = Notice(at="signal")
     edge_closed = Notice(at="edge", severity="warning")
     edge_opened = Notice(at="edge")
+    vehicles_stalled = Notice(at="edge", severity="warning")
     vehicle_teleported = Notice(severity="warning")
     vehicle_arrived = Notice(severity="debug")
 
@@ -170,7 +178,7 @@ class Traffic(Model):
         """Set the speed limit of `edge`."""
         at = self.index("edge", edge)
         self.limit_m_per_s[at] = speed_m_per_s
-        self.sumo.do("limit", at, speed_m_per_s)
+        self._limit(at)
         self._event()
 
     @action
@@ -178,7 +186,12 @@ class Traffic(Model):
         """Restore the speed limit that `edge` had."""
         at = self.index("edge", edge)
         self.limit_m_per_s[at] = 0.0
-        self.sumo.do("unlimit", at)
+        self._limit(at)
+
+    def _limit(self, at: int) -> None:
+        """Give SUMO the lower of the limits that people and water set on an edge, or the edge's own again."""
+        asked = [float(limit[at]) for limit in (self.limit_m_per_s, self.wading_m_per_s) if limit[at] > 0]
+        self.sumo.do("limit", at, min(asked)) if asked else self.sumo.do("unlimit", at)
 
     def advance(self, until_s: int) -> bool:
         """Drive and charge second by second; cars from car parks enter as they come."""
@@ -243,6 +256,7 @@ class Traffic(Model):
         """Return each edge's travel time at its space-mean speed of the last minutes (Edie 1963), free where it is empty."""
         edges = self.network.edges
         free = np.where(self.limit_m_per_s > 0, self.limit_m_per_s, edges.speed_m_per_s)
+        free = np.where(self.wading_m_per_s > 0, np.minimum(free, self.wading_m_per_s), free)
         speed = (self.driven_m + CALM_S * free) / (self.spent_s + CALM_S)
         return edges.length_m / np.maximum(speed, SLOWEST_M_PER_S)
 
@@ -260,6 +274,7 @@ class Traffic(Model):
     def solve(self) -> None:
         """Bring SUMO to the inputs (signals, closed roads) and write what was seen at the end of the last second."""
         self._switch_signals()
+        self._wade()
         self._switch_edges()
         fleet = self.fleet
         self.speed_m_per_s = self.seen_speed_m_per_s
@@ -288,20 +303,40 @@ class Traffic(Model):
                 self.sumo.do("light", at)
                 self.signal_back(at)
 
+    def _wade(self) -> None:
+        """Slow traffic down where water stands."""
+        slowed = wading_m_per_s(self.flood_m)
+        wanted = np.where(slowed < self.network.edges.speed_m_per_s, slowed, 0.0)
+        for at in np.flatnonzero(wanted != self.wading_m_per_s).tolist():
+            self.wading_m_per_s[at] = wanted[at]
+            self._limit(at)
+            self._event()
+
+    def _stall(self, at: int) -> None:
+        """Stop the vehicles on an edge that went under; in mesoscopic mode there are none to stop one by one."""
+        if self.options.mode == "micro" and (count := self.sumo.do("stall", at)):
+            self.vehicles_stalled(at, count=count, depth_m=round(float(self.flood_m[at]), 3))
+
     def _switch_edges(self) -> None:
+        deep = self.flood_m >= self.options.close_above_depth
         wet = self.washout_m3_per_s > self.options.close_above
         leaking = self.gas_leak_kg_per_s > self.options.close_above_leak
-        wanted = self.closed_by_hand | wet | leaking
+        wanted = self.closed_by_hand | wet | leaking | deep
+        for at in np.flatnonzero(deep & ~self.drowned).tolist():
+            self._stall(at)
         changed = np.flatnonzero(wanted != self.closed).tolist()
         for at in changed:
             self.closed[at] = wanted[at]
             if wanted[at]:
                 self.sumo.do("close_edge", at)
-                self.edge_closed(at, cause="water" if wet[at] else "gas" if leaking[at] else "order")
+                self.edge_closed(at, cause="flood" if deep[at] else "water" if wet[at] else "gas" if leaking[at] else "order")
                 self._event()
             else:
                 self.sumo.do("open_edge", at)
                 self.edge_opened(at)
+        for at in np.flatnonzero(self.drowned & ~deep).tolist() if self.options.mode == "micro" else ():
+            self.sumo.do("unstall", at)
+        self.drowned = deep
         if self.closed[changed].any():
             self.sumo.do("avoid", self._closed_ids())
 

@@ -551,8 +551,11 @@ def test_a_driver_may_post_at_a_fraction_of_a_second():
         def begin(self):
             return [Post(30.5, 1, 1, 0, "half", "bucket", "add", {"cell": "C0", "volume_m3": 2.0})]
 
-        def hear(self, now_s, reports):
+        def hear(self, seen):
             return []
+
+        def next_s(self):
+            return None
 
     heard = []
     sim = orchestrated([bucket], [], drivers=[Half()], journal=heard.append)

@@ -85,8 +85,11 @@ def test_actions_of_one_second_are_applied_in_one_order():
                 Post(30, 1, 3, 2, "early line", "bucket", "add", {"cell": "C0", "volume_m3": 2.0}),
             ]
 
-        def hear(self, now_s, reports):
+        def hear(self, seen):
             return []
+
+        def next_s(self):
+            return None
 
     sim = orchestrated([bucket], [], drivers=[Said()], journal=heard.append)
     sim.open()
@@ -101,8 +104,12 @@ def test_a_driver_reacts_to_a_notice_in_the_second_it_is_seen():
         def begin(self):
             return []
 
-        def hear(self, now_s, reports):
-            return [Post(now_s, 3, 0, 0, "open the drain", "bucket", "empty", {"cell": r.element}) for r in reports if r.notice == "full"]
+        def hear(self, seen):
+            full = [report.element for report in seen.reports if report.notice == "full"]
+            return [Post(seen.now_s, 3, 0, 0, "open the drain", "bucket", "empty", {"cell": cell}) for cell in full]
+
+        def next_s(self):
+            return None
 
     heard = []
     sim = orchestrated([bucket], [], drivers=[WhenFull()], journal=heard.append)

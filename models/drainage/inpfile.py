@@ -1,0 +1,98 @@
+"""The rows of a SWMM input file by section, with line numbers, and every problem found on the way."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from twin.errors import InputError, Problem
+
+SECTIONS = (
+    *("TITLE", "OPTIONS", "REPORT", "FILES", "RAINGAGES", "EVAPORATION", "TEMPERATURE", "ADJUSTMENTS", "SUBCATCHMENTS", "SUBAREAS"),
+    *("INFILTRATION", "LID_CONTROLS", "LID_USAGE", "AQUIFERS", "GROUNDWATER", "GWF", "SNOWPACKS", "JUNCTIONS", "OUTFALLS", "DIVIDERS"),
+    *("STORAGE", "CONDUITS", "PUMPS", "ORIFICES", "WEIRS", "OUTLETS", "XSECTIONS", "TRANSECTS", "STREETS", "INLETS", "INLET_USAGE"),
+    *("LOSSES", "CONTROLS", "POLLUTANTS", "LANDUSES", "COVERAGES", "LOADINGS", "BUILDUP", "WASHOFF", "TREATMENT", "INFLOWS", "DWF"),
+    *("RDII", "HYDROGRAPHS", "CURVES", "TIMESERIES", "PATTERNS", "MAP", "POLYGONS", "COORDINATES", "VERTICES", "LABELS", "SYMBOLS"),
+    *("BACKDROP", "TAGS", "PROFILES", "EVENTS"),
+)
+"""SWMM 5.2 user's manual, appendix D."""
+LARGEST = 1e9
+_NEEDS = {"JUNCTIONS": 2, "OUTFALLS": 3, "STORAGE": 6, "CONDUITS": 7, "PUMPS": 3, "SUBCATCHMENTS": 7, "RAINGAGES": 5, "XSECTIONS": 3}
+_NEEDS |= {"COORDINATES": 3, "VERTICES": 3, "POLYGONS": 3, "ORIFICES": 6, "WEIRS": 6, "OUTLETS": 5, "DIVIDERS": 4, "OPTIONS": 2}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a section: its words and its line number."""
+
+    words: tuple[str, ...]
+    line: int
+
+
+class InpFile:
+    """A file's rows by section; `problems` collects what is wrong."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self.rows: dict[str, list[Row]] = {name: [] for name in SECTIONS}
+
+    def wrong(self, what: str, line: int = 0) -> None:
+        """Note a problem of this file."""
+        self.problems.append(Problem(what, str(self.file), line))
+
+    def read(self) -> None:
+        """Sort the file's lines into `rows`."""
+        section = ""
+        for number, raw in enumerate(self.text().splitlines(), 1):
+            text = raw.split(";", 1)[0].strip()
+            if text.startswith("["):
+                section = self._section(text, number)
+            elif text and not section and not self.problems:
+                self.wrong(f"'{text[:30]}' stands before any section; a SWMM file starts with [TITLE] or [OPTIONS]", number)
+            elif text and section:
+                words = tuple(text.split())
+                if len(words) < _NEEDS.get(section, 0):
+                    self.wrong(f"a line of [{section}] needs at least {_NEEDS[section]} values, here are {len(words)}", number)
+                else:
+                    self.rows[section].append(Row(words, number))
+
+    def text(self) -> str:
+        """Return the file as text; InputError if it cannot be read as such."""
+        try:
+            data = self.file.read_bytes()
+        except OSError as error:
+            raise InputError(Problem(f"cannot be read: {error.strerror or error}", str(self.file))) from None
+        if b"\0" in data:
+            raise InputError(Problem("is not a text file; a SWMM network is text ending in .inp", str(self.file)))
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return data.decode("latin-1")
+
+    def _section(self, text: str, line: int) -> str:
+        name = text.strip("[] \t").upper()
+        full = next((known for known in SECTIONS if known == name), "") or next((k for k in SECTIONS if k.startswith(name[:5])), "")
+        if not full or not text.endswith("]"):
+            self.wrong(f"no section '{name}' in a SWMM file (the file has no [END])", line)
+        return full
+
+    def option(self, name: str, default: str) -> str:
+        """Return the value of an option as the file says it, upper case."""
+        return next((row.words[1].upper() for row in self.rows["OPTIONS"] if row.words[0].upper() == name), default)
+
+    def number(self, row: Row, place: int, what: str, *, above: float = -math.inf, default: str = "0") -> float:
+        """Return the number at `place` of a row; a problem if it is none or not above the bound."""
+        text = row.words[place] if place < len(row.words) else default
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not abs(value) <= LARGEST:
+            self.wrong(f"{what} of '{row.words[0]}' is '{text}'; a number is needed", row.line)
+            return 1.0
+        if value <= above:
+            self.wrong(f"{what} of '{row.words[0]}' is {text}; it must be above {above:g}", row.line)
+            return 1.0
+        return value

@@ -1,0 +1,116 @@
+"""What leaves a hole: published constants, closed forms, and the line of 28 July 2010."""
+
+from __future__ import annotations
+
+from math import exp, pi, sqrt
+
+import numpy as np
+import pytest
+
+from scenarios.hazards import release
+from scenarios.hazards.release import AIR, METHANE, PROPYLENE
+
+
+def test_air_chokes_at_its_published_mass_flow():
+    """m sqrt(T) / (A p) = 0.04042 s sqrt(K) / m for air at the speed of sound (any text of gas dynamics); critical ratio 0.528."""
+    got = release.gas_kg_per_s(AIR, 10e5, 300.0, 1e-4)
+    assert got * sqrt(300.0) / (1e-4 * 10e5) == pytest.approx(0.04042, rel=1e-3)
+    assert release.choked(AIR, 101325 / 0.527)
+    assert not release.choked(AIR, 101325 / 0.530)
+
+
+def test_the_flow_is_continuous_where_choking_ends_and_stops_at_ambient():
+    edge = 101325 / ((2 / 2.31) ** (1.31 / 0.31))
+    below, above = (release.gas_kg_per_s(METHANE, edge * part, 288.0, 1e-3) for part in (0.9999, 1.0001))
+    assert below == pytest.approx(above, rel=1e-3)
+    assert release.gas_kg_per_s(METHANE, 101325.0, 288.0, 1e-3) == 0.0
+
+
+def test_a_small_overpressure_is_bernoullis():
+    got = release.gas_kg_per_s(AIR, 101325 + 1000, 293.0, 1e-2)
+    rho = AIR.density_kg_per_m3(101325 + 500, 293.0)
+    assert got == pytest.approx(1e-2 * sqrt(2 * rho * 1000), rel=0.01)
+
+
+def test_water_leaves_as_torricelli_said():
+    assert release.liquid_kg_per_s(1000.0, 101325.0, 0.01, 1.0, head_m=5.0) == pytest.approx(10.0 * sqrt(2 * 9.80665 * 5))
+
+
+def test_a_superheated_liquid_boils_off_its_share():
+    """Propane at 25 C: 0.38 or so of it (CCPS; cp 2.45 kJ/kg K, 231 K, 426 kJ/kg)."""
+    assert release.flash_share(2450.0, 298.0, 231.0, 426e3) == pytest.approx(0.385, abs=0.01)
+    assert release.flash_share(2450.0, 200.0, 231.0, 426e3) == 0.0
+
+
+def closed(adiabatic: bool, t: float) -> float:
+    """Mass left over mass at the start while the flow is choked: exp(-t/tau), or (1 + (k-1)/2 t/tau)^(-2/(k-1))."""
+    k, m, volume, hole, temperature = 1.31, 0.016043, 10.0, 1e-4, 288.0
+    tau = volume / (hole * sqrt(k * 8.314462618 * temperature / m * (2 / (k + 1)) ** ((k + 1) / (k - 1))))
+    return (1 + (k - 1) / 2 * t / tau) ** (-2 / (k - 1)) if adiabatic else exp(-t / tau)
+
+
+@pytest.mark.parametrize("adiabatic", [False, True])
+def test_a_closed_section_empties_as_the_closed_form_says(adiabatic):
+    found = release.gas_blow_down(METHANE, 10.0, 40e5, 288.0, 1e-4, adiabatic=adiabatic, duration_s=400)
+    assert found.left_kg[400] / found.left_kg[0] == pytest.approx(closed(adiabatic, 400.0), rel=1e-6)
+    assert found.pressure_pa[400] > 2 * 101325
+
+
+def test_cold_gas_leaves_more_slowly_in_the_end_and_pressure_falls_faster():
+    warm, cold = (release.gas_blow_down(METHANE, 10.0, 40e5, 288.0, 1e-3, adiabatic=a, duration_s=60) for a in (False, True))
+    assert cold.pressure_pa[60] < warm.pressure_pa[60]
+    assert cold.temperature_k[60] < 250 < warm.temperature_k[60]
+    assert np.all(np.diff(warm.rate_kg_per_s) <= 0)
+
+
+def test_a_finite_section_gives_less_than_the_orifice_that_never_tires():
+    found = release.gas_blow_down(METHANE, 10.0, 40e5, 288.0, 1e-3, duration_s=600)
+    constant = release.gas_kg_per_s(METHANE, 40e5, 288.0, 1e-3) * 600
+    assert found.released_kg(600) < found.left_kg[0] < 0.2 * constant
+
+
+def test_a_long_pipe_gives_all_it_holds_and_starts_as_an_orifice():
+    t_s = np.arange(0.0, 20000.0, 0.5)
+    flow = release.long_pipe_kg_per_s(METHANE, 10_000.0, 0.5, 50e5, 288.0, t_s)
+    assert flow[0] == pytest.approx(release.gas_kg_per_s(METHANE, 50e5, 288.0, pi / 16), rel=1e-9)
+    assert flow.sum() * 0.5 == pytest.approx(METHANE.density_kg_per_m3(50e5, 288.0) * pi / 16 * 10_000, rel=0.01)
+
+
+def test_propylene_boils_where_and_under_what_pressure_it_does():
+    """1 atm at 225.5 K; 1.155 MPa at 25 C (NIST)."""
+    assert PROPYLENE.vapour_pa(225.5) == pytest.approx(101325, rel=0.01)
+    assert PROPYLENE.vapour_pa(298.15) == pytest.approx(1.155e6, rel=0.01)
+    assert PROPYLENE.density_kg_per_m3(298.15) == pytest.approx(505, rel=0.01)
+
+
+def test_the_line_of_2010_holds_some_forty_tonnes_and_gives_them_ever_more_slowly():
+    line = release.nanjing_2010()
+    found = release.line_blow_down(line, PROPYLENE)
+    assert found.left_kg[0] == pytest.approx(line.volume_m3 * 505, rel=0.01)
+    assert 40_000 < found.left_kg[0] < 46_000
+    assert found.rate_kg_per_s[0] > 2 * found.rate_kg_per_s[30], "the pressure of the pump is gone within seconds: a liquid hardly expands"
+    assert found.pressure_pa[30] == pytest.approx(PROPYLENE.vapour_pa(298.15), rel=0.02)
+    assert np.all(np.diff(found.temperature_k) <= 1e-9)
+    assert found.left_kg[-1] >= 0
+
+
+def test_an_orifice_at_constant_pressure_overstates_the_release_of_2010_fivefold():
+    """From the large leak at 10:10 to the stop upstream at 10:12, and over the first quarter of an hour."""
+    line = release.nanjing_2010()
+    found, constant = release.line_blow_down(line, PROPYLENE), release.line_constant_kg_per_s(line, PROPYLENE)
+    assert 4 < 120 * constant / found.released_kg(120) < 8
+    assert constant * 900 > 3 * found.left_kg[0], "it would give three times what the line held"
+
+
+def test_a_smaller_hole_lasts_longer():
+    ends = [release.line_blow_down(release.nanjing_2010(mm), PROPYLENE, 900).left_kg[-1] for mm in (20.0, 40.0, 80.0)]
+    assert ends[0] > ends[1] > ends[2]
+
+
+def test_steps_for_a_timeline_keep_the_mass():
+    found = release.line_blow_down(release.nanjing_2010(), PROPYLENE, 3600)
+    steps = release.steps(found, 1200, 10)
+    assert sum((b - a) * rate for a, b, rate in steps) == pytest.approx(found.released_kg(1200), rel=1e-6)
+    assert [a for a, _, _ in steps][1:] == [b for _, b, _ in steps][:-1]
+    posts = release.effects(found, 600, 1800, "propylene", "release_1", 0.0, 0.0)
+    assert posts[0].t_s == 600 and posts[-1].action == "stop" and posts[-1].t_s <= 1800
