@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from twin.results import Run
-from viz import divergence, evidence, pairs, ratings, typeset, written
+from viz import divergence, evidence, pairs, tables, typeset, written
 from viz.page import Block, Cell, Document, Facts, Note, Pictures, Section, Table, Text, Tiles
-from viz.words import clock_span, duration, number, place_name, plural, status_cell, target, unit, verdict_cell
+from viz.words import clock_span, duration, number, place_name, plural, status_cell
 
 ROWS = 24
 """So many ports and scenario keys are written out; how many more there are is said."""
@@ -23,7 +23,7 @@ class Both:
     a: Run
     b: Run
     names: tuple[str, str]
-    kpis: list[tuple[str, dict[str, Any] | None, dict[str, Any] | None]]
+    kpis: tables.Pairs
     apart: list[divergence.Apart]
     partings: list[divergence.Parting]
     same: bool
@@ -51,8 +51,8 @@ def _document(both: Both) -> Document:
     a, b = both.a, both.b
     sections = [
         Section("Where they part", _partings(both)),
-        Section("Key figures", _kpis(both)),
-        Section("Objectives", _objectives(both)),
+        Section("Key figures", tables.figures_of_two(a, b, both.kpis)),
+        Section("Objectives", tables.objectives_of_two(a, b)),
         Section("What went in", _inputs(both)),
         Section("Curves", _curves(both)),
         Section("Difference maps", _maps(both)),
@@ -68,8 +68,7 @@ def _document(both: Both) -> Document:
 
 
 def _read(a: Run, b: Run) -> Both:
-    rows = [{str(row["name"]): row for row in run.kpis.astype(object).where(run.kpis.notna(), None).to_dict("records")} for run in (a, b)]
-    kpis = [(name, rows[0].get(name), in_unit(rows[1].get(name), rows[0].get(name))) for name in dict.fromkeys([*rows[0], *rows[1]])]
+    kpis = tables.paired(a, b)
     sums = (evidence.digests_of(a), evidence.digests_of(b))
     same = divergence.same_data(*sums)
     apart, first = ([], None) if same else divergence.apart(a, b)
@@ -77,14 +76,6 @@ def _read(a: Run, b: Run) -> Both:
     names = (a.path.resolve().name, b.path.resolve().name)
     names = names if names[0] != names[1] else (f"{names[0]} (A)", f"{names[1]} (B)")
     return Both(a, b, names, kpis, apart, sorted(found, key=lambda one: one.second), same, sums)
-
-
-def in_unit(row: dict[str, Any] | None, like: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return a KPI's row with its value in the unit of another row, where it can be converted; else as it is."""
-    if not row or not like or row["unit"] == like["unit"] or row["value"] is None:
-        return row
-    value = written.quantity(f"{float(row['value'])!r} {row['unit']}", str(like["unit"]))
-    return row if value is None else row | {"value": value, "unit": like["unit"]}
 
 
 def _named(letter: str, run: Run) -> Cell:
@@ -103,7 +94,7 @@ def _head(both: Both) -> list[Block]:
     common = sum(1 for _, one, other in both.kpis if one and other)
     if both.kpis:
         blocks.append(Text(f"{len(differing)} of the {plural(common, 'key figure')} that both have differ; {_verdicts(both)}"))
-    tiles = [_tile(one, other, _best(both, one, other)) for _, one, other in differing[:8]]
+    tiles = [_tile(one, other, tables.best(a, b, one, other)) for _, one, other in differing[:8]]
     blocks += [Tiles(tiles)] if tiles else []
     return [*blocks, _first(both)]
 
@@ -169,17 +160,11 @@ def _verdicts(both: Both) -> str:
     return f"the verdict changes of {', '.join(changed)}." if changed else "no verdict changes."
 
 
-def _best(both: Both, one: dict[str, Any], other: dict[str, Any]) -> Cell:
-    """Say which is better, of two runs that reached their ends alone: a figure of a part may yet change."""
-    whole = all(run.committed_s >= run.duration_s for run in (both.a, both.b))
-    return _better(one, other) if whole else Cell("not assessed", "quiet")
-
-
 def _tile(one: dict[str, Any], other: dict[str, Any], better: Cell) -> tuple[str, str, str, str]:
     tone = {"B": "good", "A": "bad"}.get(better.text, "")
     ours, theirs = (number(row["value"], row["unit"], beside=beside["value"]) for row, beside in ((one, other), (other, one)))
     said = f"B less A: A {ours}, B {theirs}"
-    return _difference(one, other)[0] or "-", str(other["label"]), said, tone
+    return tables.difference(one, other)[0] or "-", str(other["label"]), said, tone
 
 
 def _unlike(both: Both) -> list[str]:
@@ -242,70 +227,6 @@ def _partings(both: Both) -> list[Block]:
     if missing:
         blocks.append(Text(f"No difference was found in the {' and the '.join(sorted(missing))}."))
     return [*blocks, *beside]
-
-
-def _difference(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str]:
-    """Return the difference B less A, absolute and in percent of A; '' where there is none to tell."""
-    if one["unit"] != other["unit"] or one["value"] is None or other["value"] is None:
-        return "", ""
-    less = other["value"] - one["value"]
-    sign = "+" if less > 0 else ""
-    percent = 100 * less / abs(one["value"]) if one["value"] else 0.0
-    share = f"{percent:+.1f} %" if abs(percent) >= 0.05 else f"{sign or '-'}<0.1 %"
-    return f"{sign}{number(less, one['unit'])}", (share if one["value"] else "") if less else "0 %"
-
-
-def _better(one: dict[str, Any], other: dict[str, Any]) -> Cell:
-    """Say which run is better by the direction of the target; without a common one it is not assessed."""
-    signs = {str(row["target"]).strip()[:1] for row in (one, other)}
-    if signs not in ({"<"}, {">"}) or one["unit"] != other["unit"]:
-        return Cell("not assessed", "quiet")
-    values = [row["value"] for row in (one, other)]
-    if None in values:
-        met = [letter for letter, row in zip("AB", (one, other), strict=True) if row["verdict"] == "met"]
-        return Cell(met[0], "info") if met else Cell("not assessed", "quiet")
-    if values[0] == values[1]:
-        return Cell("same", "quiet")
-    return Cell("B" if (values[1] < values[0]) == (signs == {"<"}) else "A", "info")
-
-
-def _kpis(both: Both) -> list[Block]:
-    if not both.kpis:
-        told = [evidence.no_figures(run) for run in (both.a, both.b)]
-        return [Text(f"Neither run has key figures. A: {told[0]} B: {told[1]}")]
-    rows: list[Sequence[str | Cell]] = []
-    for _, one, other in both.kpis:
-        either = one or other or {}
-        values = [row["value"] if row else None for row in (one, other)]
-        shown = [number(values[0], beside=values[1]), number(values[1], beside=values[0])]
-        verdicts = [verdict_cell(row) if row else Cell("not in it", "quiet") for row in (one, other)]
-        less, share = _difference(one, other) if one and other else ("", "")
-        better = _best(both, one, other) if one and other else Cell("not assessed", "quiet")
-        goals = list(dict.fromkeys(target(row) or "-" for row in (one, other) if row))
-        units = list(dict.fromkeys(unit(row["unit"]) for row in (one, other) if row))
-        rows.append([str(either["label"]), *shown, " / ".join(units), less or "-", share or "-", " / ".join(goals), *verdicts, better])
-    columns = ("figure", "A", "B", "unit", "B less A", "%", "target", "A", "B", "better")
-    return [
-        Table(columns, rows, (2.6, 1, 1, 0.8, 1.5, 1.1, 1.2, 1.6, 1.6, 1.8), (1, 2, 4, 5)),
-        Text(
-            "Better is said by the direction of the target alone; without a target it is not assessed, and where one has no value"
-            " the other is better only if it met its target. Of a run that did not reach its end it is not assessed either."
-        ),
-    ]
-
-
-def _objectives(both: Both) -> list[Block]:
-    rated = [{one.name: one for one in ratings.ratings(run)} for run in (both.a, both.b)]
-    rows: list[Sequence[str | Cell]] = []
-    for name in dict.fromkeys([*rated[0], *rated[1]]):
-        found = [side.get(name) for side in rated]
-        either = found[1] or found[0]
-        cells = [Cell(one.letter or "not assessed", ratings.TONES[one.letter]) if one else Cell("not in it", "quiet") for one in found]
-        if either is not None:
-            rows.append([either.text, *cells, "; ".join(f"{letter}: {one.why}" for letter, one in zip("AB", found, strict=True) if one)])
-    if not rows:
-        return [Text("Not assessed: neither scenario states objectives.")]
-    return [Table(("objective", "A", "B", "evidence"), rows, (3, 1.3, 1.3, 4))]
 
 
 def _inputs(both: Both) -> list[Block]:

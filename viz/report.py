@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from twin.results import Run
-from viz import charts, evidence, ratings, story, typeset
+from viz import charts, evidence, ratings, story, tables, typeset
 from viz.page import Block, Bullets, Cell, Document, Facts, Note, Pictures, Section, Table, Text, Tiles
 from viz.whereabouts import Whereabouts
-from viz.words import clock_span, figure, place_name, plural, status_cell, target, unit, verdict_cell
+from viz.words import clock_span, figure, place_name, plural, status_cell, target
 
 ROWS = 60
 """So many rows of the journal are written out; the table of their kinds holds them all."""
@@ -45,7 +45,7 @@ def report(run: Run, path: Path) -> None:
 def document(run: Run) -> Document:
     """Return the report as plain data with its pictures."""
     rows = story.rows(run)
-    kpis = run.kpis.astype(object).where(run.kpis.notna(), None).to_dict("records")
+    kpis = tables.rows_of(run)
     found = Found(run, rows, kpis, ratings.ratings(run), story.moments(run, rows), Whereabouts(run), evidence.areas(run, rows, kpis))
     sections = [
         Section("What happened", _happened(found)),
@@ -172,19 +172,7 @@ def _kind(row: story.Row) -> Cell:
 def _kpis(found: Found) -> list[Block]:
     if not found.kpis:
         return [Note("The run has no key figures: " + evidence.no_figures(found.run), "info")]
-    body = [
-        [
-            str(row["label"]),
-            figure(row, units=False),
-            unit(row["unit"]),
-            target(row) or "-",
-            verdict_cell(row),
-            row["name"],
-        ]
-        for row in found.kpis
-    ]
-    table = Table(("figure", "value", "unit", "target", "verdict", "KPI"), body, (3.6, 1.2, 1, 1.4, 1.5, 1.8), (1,))
-    return [*_partial(found.run), table]
+    return [*_partial(found.run), tables.figures(found.kpis)]
 
 
 def _partial(run: Run) -> list[Block]:

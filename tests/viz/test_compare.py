@@ -17,7 +17,7 @@ from PIL import Image
 from twin import cli
 from twin.results import Run, open_run
 from viz import compare as compares
-from viz import divergence, typeset
+from viz import divergence, tables, typeset
 from viz.page import Document, Note, Pictures, Table
 
 document = functools.cache(compares.document)
@@ -103,12 +103,12 @@ def test_key_figures_stand_side_by_side_with_their_difference_and_who_is_better(
 
 def test_higher_is_better_where_the_target_says_so():
     one = {"value": 3.0, "unit": "m", "target": ">= 2 m", "verdict": "met"}
-    assert compares._better(one, one | {"value": 4.0}).text == "B"
-    assert compares._better(one, one | {"value": None, "verdict": "not reached"}).text == "A"
+    assert tables.better(one, one | {"value": 4.0}).text == "B"
+    assert tables.better(one, one | {"value": None, "verdict": "not reached"}).text == "A"
     missed = one | {"verdict": "missed"}
-    assert compares._better(missed, one | {"value": None, "verdict": "not reached"}).text == "not assessed"
-    assert compares._better(one, one | {"value": 4.0, "target": "<= 2 m"}).text == "not assessed"
-    assert compares._better(one, one | {"value": 4.0, "unit": "km"}).text == "not assessed"
+    assert tables.better(missed, one | {"value": None, "verdict": "not reached"}).text == "not assessed"
+    assert tables.better(one, one | {"value": 4.0, "target": "<= 2 m"}).text == "not assessed"
+    assert tables.better(one, one | {"value": 4.0, "unit": "km"}).text == "not assessed"
 
 
 def test_objectives_stand_side_by_side(a, b):
@@ -217,9 +217,9 @@ def test_a_damaged_scenario_file_is_named(a, root, tmp_path, capsys):
 
 def test_a_figure_in_another_unit_is_compared_in_that_of_the_first():
     one, other = {"value": 367.0, "unit": "s"}, {"value": 6.5, "unit": "min"}
-    assert compares.in_unit(other, one) == {"value": pytest.approx(390.0), "unit": "s"}
-    assert compares.in_unit(other, one | {"unit": "kg"}) == other
-    assert compares.in_unit(None, one) is None
+    assert tables.in_unit(other, one) == {"value": pytest.approx(390.0), "unit": "s"}
+    assert tables.in_unit(other, one | {"unit": "kg"}) == other
+    assert tables.in_unit(None, one) is None
 
 
 def test_no_run_that_was_cut_short_is_called_better(a, root):

@@ -13,7 +13,7 @@ import pytest
 
 import twin
 from twin.results import Run, open_run
-from viz import charts, compare, divergence, evidence, ratings, report, story, typeset, words, written
+from viz import charts, compare, divergence, evidence, ratings, report, story, tables, typeset, words, written
 from viz.page import Bullets, Cell, Document, Facts, Note, Section, Table, Text, Tiles
 
 COUNTS = {
@@ -150,7 +150,7 @@ def test_values_that_differ_never_look_the_same():
     assert divergence.apart_text(np.True_, np.False_) == ("yes", "no")
     assert [compare.percent(share) for share in (1.0, 0.99999, 0.5, 0.00001)] == ["100 %", ">99.9 %", "50.0 %", "<0.1 %"]
     one = {"value": 100_000.0, "unit": "m", "target": ""}
-    assert compare._difference(one, one | {"value": 100_001.0}) == ("+1 m", "+<0.1 %")
+    assert tables.difference(one, one | {"value": 100_001.0}) == ("+1 m", "+<0.1 %")
 
 
 def test_what_went_in_is_compared_whole_however_long():
