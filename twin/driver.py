@@ -16,8 +16,8 @@ from twin.ports import Report
 
 if TYPE_CHECKING:
     from twin.city import City
+    from twin.layered import Place
     from twin.model import Model
-    from twin.scenario import Place
 
 SOURCES = ("live", "timeline", "plan", "trigger", "model")
 """Who may post an action; at one instant they are applied in this order."""

@@ -5,22 +5,19 @@ from __future__ import annotations
 import copy
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, WithJsonSchema
 
-from twin import yamlfile
+from twin import layered, yamlfile
 from twin.city import Camera
 from twin.errors import InputError, Problem, nearest
 from twin.registry import registered
 from twin.storage import plain
 from twin.units import Seconds
-
-Place = Callable[[Sequence[Any]], tuple[str, int]]
-"""`place(("timeline", "detour"))` -> the file and line of that key, or the override that set it."""
 
 MOST_STEPS = 20
 """So many dots an override's key may have."""
@@ -147,7 +144,7 @@ class Scenario(Frozen):
 
     def with_(self, **changes: Any) -> Scenario:
         """Return a variant: mappings merge by name, anything else replaces; None removes a named entry."""
-        raw = merged(self._raw, changes)
+        raw = layered.merged(self._raw, changes)
         overrides = self._overrides | {path: f"with_({path[0]}=...)" for path in _leaves(changes)}
         return make(raw, self._file, self._locate, overrides)
 
@@ -175,7 +172,7 @@ def _place(path: Sequence[Any], file: str, locate: Any, overrides: Mapping[tuple
     inside = [text for key, text in overrides.items() if path and key[: len(path)] == path]
     if inside:
         return inside[0], 0
-    return file, (locate(path) if locate else 0)
+    return locate(path) if locate else (file, 0)
 
 
 def _leaves(changes: Mapping[str, Any], under: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -183,24 +180,6 @@ def _leaves(changes: Mapping[str, Any], under: tuple[str, ...] = ()) -> list[tup
     for key, value in changes.items():
         found += _leaves(value, (*under, key)) if isinstance(value, Mapping) and value else [(*under, key)]
     return found
-
-
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any], under: str = "") -> dict[str, Any]:
-    """Merge `changes` into a copy of `base`: mappings by name, None removes, anything else replaces.
-
-    InputError: a name within a section that is to be removed and is not there.
-    """
-    out = dict(copy.deepcopy(dict(base)))
-    for key, value in changes.items():
-        if value is None:
-            if under and key not in out:
-                raise InputError(f"{under}: {nearest(key, out, what='entry')}; None (null) removes one that is there")
-            out.pop(key, None)
-        elif isinstance(value, Mapping):
-            out[key] = merged(out[key] if isinstance(out.get(key), Mapping) else {}, value, f"{under}.{key}" if under else key)
-        else:
-            out[key] = copy.deepcopy(value)
-    return out
 
 
 def driver_names() -> list[str]:
@@ -247,13 +226,7 @@ def read(path: str | Path, sets: Sequence[str] = (), *, beside: Path | None = No
     `beside`: paths in it are relative to where this file lies, not to where it is read from.
     """
     path = Path(path)
-    if path.suffix in (".inp", ".xml", ".csv", ".geojson") and path.is_file():
-        raise InputError(Problem("no scenario, which is YAML; `twin info PACK` reads and checks a city pack's files", str(path), 1))
-    raw, locate = yamlfile.load(path)
-    if not isinstance(raw, dict):
-        raise InputError(Problem("a scenario is a mapping of keys; see `twin schema`", str(path), 1))
-    if "crs" in raw and "start" not in raw:
-        raise InputError(Problem(f"this is a city pack's manifest; a scenario names it: `city: {path.parent.name or '.'}`", str(path), 1))
+    raw, locate = layered.load(path, beside or path)
     overrides = {}
     for text in (" ".join(text.splitlines()) for text in sets):
         keys, found, value = text.partition("=")
@@ -266,7 +239,7 @@ def read(path: str | Path, sets: Sequence[str] = (), *, beside: Path | None = No
         change: Any = parsed
         for step in reversed(steps):
             change = {step: change}
-        raw = merged(raw, change)
+        raw = layered.merged(raw, change)
         overrides[steps] = f"--set {text}"
     return make(raw, beside or path, locate, overrides)
 
@@ -277,6 +250,8 @@ def schema() -> dict[str, Any]:
 
     top = Scenario.model_json_schema()
     top["title"] = "City twin scenario"
+    top["anyOf"] = [{"required": top.pop("required")}, {"required": [layered.KEY]}]
+    top["properties"][layered.KEY] = {"type": "string", "description": "another scenario's file, of which this one says what differs"}
     sections = top["properties"]
     sections.pop("drivers")
     for found in registered("twin.drivers"):

@@ -15,7 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from twin import yamlfile
 from twin.errors import InputError, Problem
-from twin.scenario import MOST_STEPS, Scenario, merged
+from twin.layered import merged
+from twin.scenario import MOST_STEPS, Scenario
 from twin.storage import canonical, plain
 from twin.units import clock_s
 

@@ -15,7 +15,7 @@ import typer
 from ruamel.yaml import YAML
 
 import twin
-from twin import build, figures, kpi, reference, scenario
+from twin import build, figures, kpi, layered, reference, scenario
 from twin.city import Manifest
 from twin.cli import whole
 from twin.host import model_class
@@ -231,7 +231,7 @@ def test_every_block_of_the_scenario_page_validates_on_hexi() -> None:
     first, *others = blocks("yaml", ROOT / "docs" / "scenarios.md")
     assert len(others) >= 3
     for block in (first, *others):
-        raw = scenario.merged(parsed(first), {} if block is first else parsed(block))
+        raw = layered.merged(parsed(first), {} if block is first else parsed(block))
         plan = build.plan(scenario.make(raw, FIRST_LOOK.with_name("page.yaml")))
         assert set(plan.scenario.drivers.get("timeline", {})) == set(raw.get("timeline", {}))
         assert {one.name for one in plan.kpis} == set(raw.get("kpis", {}))

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import twin
 from twin.cli import main
-from twin.scenario import merged, schema
+from twin.layered import merged
+from twin.scenario import schema
 
 
 @pytest.fixture(autouse=True)
