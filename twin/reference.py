@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Annotated, Any, get_args, get_origin
 
 import numpy as np
-from pydantic import TypeAdapter, WithJsonSchema
+from pydantic import BaseModel, TypeAdapter, WithJsonSchema
 
 from twin.host import model_class
 from twin.model import Action, Model
@@ -30,7 +30,8 @@ BOUNDS = {"exclusiveMinimum": "> {:g}", "minimum": ">= {:g}", "exclusiveMaximum"
 def markdown(names: Sequence[str] = ()) -> str:
     """Return the reference of the models registered as `names`, of all when there are none."""
     chosen = names or [found.name for found in registered("twin.models")]
-    parts = [HEAD, "Models: " + ", ".join(f"[{name}](#{name})" for name in chosen) + ".\n"]
+    index = "Models: " + ", ".join(f"[{name}](#{name})" for name in chosen) + "."
+    parts = [HEAD, textwrap.fill(index, WIDTH, break_on_hyphens=False) + "\n"]
     return "\n".join([*parts, *(part for name in chosen for part in _model(name, model_class(name)))])
 
 
@@ -82,7 +83,8 @@ def _options(cls: type[Model]) -> Iterator[str]:
     for name, field in cls.Options.model_fields.items():
         unit, value = _unit(field.rebuild_annotation()), _value(described[name])
         shown = f"in {unit}" + (f", {value}" if value else "") if unit else value
-        default = f"`{field.default:g} {unit}`" if unit and field.default is not None else _default(field.default)
+        absent = field.get_default(call_default_factory=True)
+        default = f"`{absent:g} {unit}`" if unit and absent is not None else _default(absent)
         yield f"`{name}`" + (f" = {default}" if default else "") + f" ({shown})" + _after(field.description or "")
 
 
@@ -105,6 +107,12 @@ def _unit(kind: Any) -> str:
 def _default(value: Any) -> str:
     if isinstance(value, dict):
         return "`{" + ", ".join(f"{key}: {one}" for key, one in value.items()) + "}`"
+    if isinstance(value, list):
+        return "`[" + ", ".join(_default(one).strip("`") for one in value) + "]`"
+    if isinstance(value, BaseModel):
+        return _default(value.model_dump())
+    if isinstance(value, float):
+        return f"`{value:g}`"
     return "" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
@@ -148,5 +156,5 @@ def _argument(verb: Action, name: str) -> str:
         value = f"id of {'an' if at[0] in 'aeio' else 'a'} {at}"
     elif unit:
         value = ", ".join(filter(None, [f"in {unit}", bounds]))
-    absent = "" if default is inspect.Parameter.empty else "may be left out; " if default in (None, "") else f"{default:g} when left out; "
-    return f"`{stem}` ({absent}{value})"
+    given = "may be left out; " if default in (None, "") else f"{_default(default)} when left out; "
+    return f"`{stem}` ({'' if default is inspect.Parameter.empty else given}{value})"

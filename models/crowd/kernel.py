@@ -74,7 +74,8 @@ class Gates:
 
     `segments` is (n, 4) metres; `capacity_per_s` (n,) people per second, both ways together, inf for a gate that only
     counts, 0 for a shut one; it may be written at any time. `passed` is (n, 2): people who crossed to the left of the
-    segment's direction, and to its right. Credit of at most one person is saved up while nobody comes.
+    segment's direction, and to its right. Credit of at most one person is saved up while nobody comes. `shut` is (n, 2):
+    nobody crosses to the left, to the right (a gate that is passed one way); it may be written at any time.
     """
 
     def __init__(self, segments: ArrayLike = (), *, capacity_per_s: ArrayLike = ()) -> None:
@@ -84,6 +85,7 @@ class Gates:
             raise ValueError(f"{len(self.segments)} gates need as many capacities of 0 or more: {self.capacity_per_s}")
         self.credit = np.zeros(len(self.segments))
         self.passed = np.zeros((len(self.segments), 2), np.int64)
+        self.shut = np.zeros((len(self.segments), 2), np.bool_)
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -211,7 +213,7 @@ class Walkers:
             self._raster,
             self.ground.walls,
             Ways(self.fields.far_m, self.fields.way, self.fields.absorbs),
-            Doors(self._doors, self.gates.capacity_per_s, self.gates.credit, self.gates.passed),
+            Doors(self._doors, self.gates.capacity_per_s, self.gates.credit, self.gates.passed, self.gates.shut),
             self.law,
             np.append(self.speed_factor, 1.0),
             float(dt_s),
@@ -270,7 +272,7 @@ class Walkers:
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Return everything that decides the future, as copies: walkers, gates' credit, capacity and counts, factors."""
         held = {name: getattr(self, name).copy() for name in ("state", "heading", "speed_m_per_s")}
-        gates = {f"gate_{k}": getattr(self.gates, k).copy() for k in ("capacity_per_s", "credit", "passed")}
+        gates = {f"gate_{k}": getattr(self.gates, k).copy() for k in ("capacity_per_s", "credit", "passed", "shut")}
         return {"records": self.records(), "tick": np.array(self.tick), "speed_factor": self.speed_factor.copy(), **held, **gates}
 
     def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
@@ -280,7 +282,7 @@ class Walkers:
             setattr(self, name, saved[name].copy())
         self.tick = int(saved["tick"])
         self.speed_factor[:] = saved["speed_factor"]
-        for name in ("capacity_per_s", "credit", "passed"):
+        for name in ("capacity_per_s", "credit", "passed", "shut"):
             getattr(self.gates, name)[:] = saved[f"gate_{name}"]
 
 

@@ -82,7 +82,7 @@ class Crowd(Model):
     station_powered = In(at="station", dtype=bool, fill=True, wake=True, kind="supply")
     gas_leak_kg_per_s = In(at="area", unit="kg/s", reduce="sum", wake=True, tol=0.001, kind="leak")
 
-    count = Out(at="area", dtype=int, label="people")
+    count = Out(at="area", dtype=int, kind="people", label="people")
     density_per_m2 = Out(at="area", unit="1/m2", label="density", cmap="inferno", range=(0.0, 5.0))
     fruin = Out(at="area", dtype=int, fill=1, label="level of service, A = 1 to F = 6 (Fruin, walkways)", cmap="RdYlBu_r", range=(1, 6))
     cleared = Out(at="area", dtype=bool, label="people are sent away")

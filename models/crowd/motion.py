@@ -50,12 +50,14 @@ class People(NamedTuple):
 
 
 class Doors(NamedTuple):
-    """Gates by cell, what each may let through (people/s), its unspent credit and its count to the left and right."""
+    """Gates by cell, what each may let through (people/s), its unspent credit, its count and whether it is shut to either side."""
 
     segments: Segments
     capacity_per_s: Floats
     credit: Floats
     passed: Ints
+    shut: NDArray[np.bool_]
+    """(n, 2): nobody crosses to the left, to the right"""
 
 
 @compiled
@@ -128,7 +130,7 @@ def _through(doors: Doors, x: float, y: float, dx: float, dy: float) -> bool:
             if spend:
                 doors.credit[gate] -= 1.0
                 doors.passed[gate, side] += 1
-            elif doors.credit[gate] < 1.0 - 1e-9:
+            elif doors.shut[gate, side] or doors.credit[gate] < 1.0 - 1e-9:
                 return False
     return True
 

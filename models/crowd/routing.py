@@ -81,7 +81,7 @@ def march(
     """Solve |grad far| = cost on the raster from `sources` outward (Sethian 1996, first order, 4 neighbours).
 
     `from_m` is what is still to go from each source (m), 0 at the target itself; `cost_m` what crossing each cell
-    costs. Fills `far` (inf where no way leads) and `way` (cells, 2), the unit descent direction in steps of 1/127,
+    costs. A neighbour `n` one may come from but not go to stands in `link` as -2 - n. Fills `far` (inf where no way leads) and `way` (cells, 2), the unit descent direction in steps of 1/127,
     `HERE` at the target.
     """
     far[:] = np.inf
@@ -101,7 +101,9 @@ def march(
             _down(heap, heap.cell[size], heap.far_m[size], size)
         for side in range(4):
             there = link[here, side]
-            if there < 0 or heap.place[there] == -2:
+            if there < -1:
+                there = -2 - there
+            if there < 0 or heap.place[there] == -2 or link[there, (side + 2) % 4] != here:
                 continue
             value = _arrive(link[there], far, cost_m[there])
             if value < far[there]:
@@ -168,6 +170,18 @@ def _cut(link: NDArray[np.int32], x_m: Floats, y_m: Floats, closed: Floats) -> N
                     break
 
 
+@compiled
+def _cut_one_way(link: NDArray[np.int32], x_m: Floats, y_m: Floats, line: Floats, side_shut: int) -> None:
+    """Take out the steps across `line` that end to its left (`side_shut` 0) or to its right (1)."""
+    for here in range(link.shape[0]):
+        for side in range(4):
+            there = link[here, side]
+            if there >= 0 and crosses(x_m[here], y_m[here], x_m[there], y_m[there], line[0], line[1], line[2], line[3]):
+                after = (line[2] - line[0]) * (y_m[there] - line[1]) - (line[3] - line[1]) * (x_m[there] - line[0])
+                if (0 if after >= 0.0 else 1) == side_shut:
+                    link[here, side] = -2 - there
+
+
 class Surroundings(NamedTuple):
     """Some cells of the raster around the target of a field, joined by `link` among themselves.
 
@@ -198,6 +212,8 @@ class Fields:
         self.absorbs = np.empty(0, np.bool_)
         self.far_m = np.empty((0, ground.cells), np.float32)
         self.way = np.empty((0, ground.cells, 2), np.int8)
+        self.one_way: list[tuple[Floats, int]] = []
+        """segments (x1, y1, x2, y2) nobody may cross to the left (0) or to the right (1), in whatever field is built from now on"""
         near = np.maximum(0.0, 1.0 - ground.clear_m / WALL_MARGIN_M)
         self._passed: tuple[Any, tuple[NDArray[np.int32], NDArray[np.float32]]] | None = None
         self._cost_m = (ground.cell_m * (1.0 + WALL_COST * near)).astype(np.float32)
@@ -273,6 +289,8 @@ class Fields:
         local[cells] = np.arange(len(cells), dtype=np.int32)
         near = link[cells]
         joined = np.where(near >= 0, local[near], -1).astype(np.int32)
+        against = np.where(near < -1, local[-2 - near], -1)
+        joined = np.where(against >= 0, -2 - against, joined).astype(np.int32)
         rim = cells[((near >= 0) & (joined < 0) & (far[near] < far[cells, None])).any(axis=1)]
         target = self.targets[field]
         sources = np.concatenate([target, np.setdiff1d(rim, target)])
@@ -281,12 +299,16 @@ class Fields:
 
     def _passable(self, closed: Floats | None, area_cost: Floats | None) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         asked = tuple(None if one is None else np.asarray(one, np.float64).tobytes() for one in (closed, area_cost))
+        asked += tuple((line.tobytes(), side) for line, side in self.one_way)
         if self._passed is not None and self._passed[0] == asked:
             return self._passed[1]
         link, cost = self.ground.raster.link, self._cost_m
         if closed is not None and len(closed):
             link = link.copy()
             _cut(link, *self.centres_m(), np.asarray(closed, dtype=np.float64).reshape(-1, 4))
+        for line, side in self.one_way:
+            link = link.copy()
+            _cut_one_way(link, *self.centres_m(), line, side)
         if area_cost is not None:
             label = self.ground.raster.area[self.ground.rows, self.ground.columns]
             cost = np.where(label >= 0, cost * np.append(area_cost, 1.0)[label], cost).astype(np.float32)

@@ -70,7 +70,7 @@ class Water(Model):
     pump_powered = In(at="pump", dtype=bool, fill=True, wake=True, kind="supply", label="pump has voltage")
     demand_factor = In(at="junction", unit="1", fill=1.0, kind="water_use", label="demand factor")
 
-    pressure_m = Out(at="junction", unit="m", label="pressure", cmap="viridis", range=(0.0, 60.0))
+    pressure_m = Out(at="junction", unit="m", kind="pressure", label="pressure", cmap="viridis", range=(0.0, 60.0))
     head_m = Out(at="junction", unit="m", label="head")
     wanted_m3_per_s = Out(at="junction", unit="m3/s", label="demand wanted")
     served_m3_per_s = Out(at="junction", unit="m3/s", label="demand served")

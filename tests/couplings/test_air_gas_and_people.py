@@ -10,7 +10,6 @@ from demo_city import alike_before, at, said, value
 
 import twin
 from models.air.demo import DEMO, box
-from models.crowd import Crowd
 from twin.host import model_class
 from twin.results import Run
 
@@ -64,12 +63,6 @@ def stage(tmp_path_factory):
     (folder / "leak.yaml").write_text(SCENARIO)
     runs = tmp_path_factory.mktemp("runs")
     return lambda *models: demo_city.Stage(runs, demo_city.only(twin.load(folder / "leak.yaml"), *models), "inline", {})
-
-
-@pytest.fixture(autouse=True)
-def people(monkeypatch):
-    """Let the crowd give its counts as `people`, whatever its datasheet says."""
-    monkeypatch.setattr(Crowd.ports["count"], "kind", "people")
 
 
 def _air() -> dict:

@@ -46,8 +46,7 @@ def calls_are_blocked(run: Run) -> None:
     assert series(run, "comms.blocked_share", "C1")[0] < series(run, "comms.blocked_share", "C1")[k]
 
 
-def test_a_crowd_blocks_the_cell_it_stands_under(tmp_path, monkeypatch):
-    monkeypatch.setattr(Crowd.ports["count"], "kind", "people")
+def test_a_crowd_blocks_the_cell_it_stands_under(tmp_path):
     (tmp_path / "pack" / "crowd").mkdir(parents=True)
     (tmp_path / "pack" / "comms").mkdir()
     areas = Crowd.demo(tmp_path / "pack" / "crowd").files["areas"]
@@ -72,8 +71,7 @@ def reds_are_sent_on(run: Run) -> None:
     assert series(run, "health.sent_on", "H1")[-1] == 2
 
 
-def test_a_broken_main_takes_a_hospitals_water_and_its_reds_go_elsewhere(tmp_path, monkeypatch):
-    monkeypatch.setattr(Water.ports["pressure_m"], "kind", "pressure")
+def test_a_broken_main_takes_a_hospitals_water_and_its_reds_go_elsewhere(tmp_path):
     setups = {cls: model_class(name).demo(tmp_path / "pack" / name) for name, cls in (("water", Water), ("health", Health))}
     roles = {cls: ", ".join(f"{r}: {p.relative_to(tmp_path / 'pack')}" for r, p in one.files.items()) for cls, one in setups.items()}
     files = f"{{water: {{files: {{{roles[Water]}}}}}, health: {{files: {{{roles[Health]}}}}}}}"

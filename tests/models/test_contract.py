@@ -86,6 +86,7 @@ def test_importing_a_model_starts_no_engine(name):
         "networkx",
         "matplotlib",
         "power_grid_model",
+        "swmm",
     ]
     code = f"import sys; sys.path.append({str(Path(sixth.__file__).parent)!r}); from importlib import import_module; import_module({model_class(name).__module__!r}); print(*[n for n in {heavy!r} if n in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -93,7 +94,7 @@ def test_importing_a_model_starts_no_engine(name):
 
 
 def test_reading_the_demo_starts_no_engine(name, tmp_path):
-    heavy = ["pandapower", "pandapipes", "libsumo", "epanet", "numba", "mesa", "power_grid_model"]
+    heavy = ["pandapower", "pandapipes", "libsumo", "epanet", "numba", "mesa", "power_grid_model", "swmm"]
     setup = model_class(name).demo(tmp_path)
     (tmp_path / "setup.pickle").write_bytes(__import__("pickle").dumps(setup))
     code = (
