@@ -35,6 +35,7 @@ NETCONVERT = (
     "print(subprocess.run([program, '--version'], capture_output=True, text=True, check=True).stdout.splitlines()[0])"
 )
 EPANET = "from epanet import toolkit as t; p = t.createproject(); print(t.getversion()); t.deleteproject(p)"
+SWMM = "from swmm.toolkit import solver; print(solver.swmm_get_version())"
 VTK = (
     "import vtkmodules.vtkRenderingOpenGL2; from vtkmodules.vtkCommonCore import vtkVersion; "
     "from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow, vtkWindowToImageFilter; "
@@ -71,6 +72,7 @@ CHECKS = (
     Check("pandapower", "power, the reference solver", PANDAPOWER, REINSTALL.format(name="pandapower==3.3.3")),
     Check("power-grid-model", "power, the fast solver", PGM, REINSTALL.format(name="power-grid-model")),
     Check("EPANET", "water", EPANET, REINSTALL.format(name="owa-epanet")),
+    Check("SWMM", "drainage", SWMM, REINSTALL.format(name="swmm-toolkit")),
     Check("pandapipes", "gas", "import pandapipes as p; print(p.__version__)", REINSTALL.format(name="pandapipes==0.16.0")),
     Check(
         "numba",
@@ -79,6 +81,7 @@ CHECKS = (
         REINSTALL.format(name="numba llvmlite"),
     ),
     Check("Mesa", "people: decisions", "import mesa; print(mesa.__version__)", REINSTALL.format(name="Mesa")),
+    Check("lark", "conditions of triggers and plans", "import lark; print(lark.__version__)", REINSTALL.format(name="lark")),
     Check("zarr", "recording", "import zarr, pyarrow, xarray; print(zarr.__version__)", REINSTALL.format(name="zarr pyarrow xarray")),
     Check("matplotlib", "maps and curves", CHARTS, REINSTALL.format(name="matplotlib")),
     Check("Jinja2", "reports as pages", PAGES, REINSTALL.format(name="Jinja2")),
