@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 import libsumo
 import numpy as np
 
+from models.traffic import junctions
 from models.traffic.network import TrafficNetwork
 
 _STOP = "s"
 """SUMO's signal for "stop, then go when nobody with right of way comes"."""
+_OFFICERS = "officers"
+"""The program of a junction that officers direct."""
 _ROLL_M = 2.0
 """What a car that breaks down rolls beyond its braking distance."""
 _BROKEN_S = 1e6
@@ -29,21 +32,27 @@ class Commands:
         self.shut: dict[int, None] = {}
         self.stalled: dict[int, dict[str, bool]] = {}
         self.full_speeds: dict[int, list[tuple[str, float]]] = {}
-        self.lit_programs: dict[int, str] = {}
+        self.own_programs: dict[int, str] = {}
 
-    def darken(self, signal: int) -> None:
-        """Let a signal go dark: everybody stops before the junction, then goes by right of way.
+    def control(self, signal: int, by: int) -> None:
+        """Have a junction directed by its program, by nobody (all stop), by an intruder, or by officers (`models.traffic.junctions`).
 
         SUMO's own program `off` lets major roads run freely, and then a dark night has less delay than a lit one.
         """
         name = self.network.signals[signal]
-        self.lit_programs[signal] = libsumo.trafficlight.getProgram(name)
-        links = len(libsumo.trafficlight.getRedYellowGreenState(name))
-        libsumo.trafficlight.setRedYellowGreenState(name, _STOP * links)
-
-    def light(self, signal: int) -> None:
-        """Bring a signal back to the program it had."""
-        libsumo.trafficlight.setProgram(self.network.signals[signal], self.lit_programs.pop(signal))
+        own = self.own_programs.setdefault(signal, libsumo.trafficlight.getProgram(name))
+        if by == junctions.PROGRAM:
+            libsumo.trafficlight.setProgram(name, self.own_programs.pop(signal))
+            return
+        logic = next(logic for logic in libsumo.trafficlight.getAllProgramLogics(name) if logic.programID == own)
+        program = [(phase.duration, phase.state) for phase in logic.phases]
+        if by == junctions.BY_HAND:
+            phases = [libsumo.trafficlight.Phase(*phase) for phase in junctions.by_hand(program)]
+            libsumo.trafficlight.setProgramLogic(name, libsumo.trafficlight.Logic(_OFFICERS, 0, 0, phases))
+            libsumo.trafficlight.setProgram(name, _OFFICERS)
+        else:
+            state = junctions.held(program) if by == junctions.HELD else _STOP * len(program[0][1])
+            libsumo.trafficlight.setRedYellowGreenState(name, state)
 
     def _lanes(self, edge: int) -> list[str]:
         return [f"{self.network.edges.ids[edge]}_{lane}" for lane in range(self.network.edges.lanes[edge])]

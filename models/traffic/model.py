@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
+from models.traffic import junctions
 from models.traffic.charging import EFFICIENCY, SOC_ON_ARRIVAL, Charging
 from models.traffic.fleet import BUS, ELECTRIC, KINDS, TRUCK, Fleet
 from models.traffic.flooding import wading_m_per_s
@@ -19,6 +20,7 @@ from twin.ports import At, FlowIn, In, Notice, Out, State
 from twin.units import Quantity, Seconds
 
 Edge = Annotated[str, At("edge")]
+Signal = Annotated[str, At("signal")]
 
 LOOK_EVERY_S = 5
 """Edges are looked at on every whole multiple of this many seconds, for delays and travel times."""
@@ -87,6 +89,7 @@ class Traffic(Model):
     is_open = Out(at="edge", dtype=bool, fill=True, label="road is open")
     delay_s = Out(at="signal", unit="s", label="delay per vehicle", cmap="YlOrRd", range=(0.0, 120.0))
     is_lit = Out(at="signal", dtype=bool, fill=True, label="signal works")
+    control = Out(at="signal", dtype=int, label="directed by: 0 program, 1 nobody (dark), 2 nobody (flashing), 3 intruder, 4 officers")
     charging_mw = Out(at="charger", unit="MW", kind="load", label="charging power", cmap="viridis", range=(0.0, 1.0))
     plugged = Out(at="charger", label="cars plugged in", cmap="viridis", range=(0.0, 50.0))
     running = Out(at="network", label="vehicles on the roads")
@@ -102,6 +105,9 @@ class Traffic(Model):
     limit_m_per_s = State(at="edge", unit="m/s")
     wading_m_per_s = State(at="edge", unit="m/s")
     dark = State(at="signal", dtype=bool)
+    directed = State(at="signal", dtype=bool)
+    spoofed = State(at="signal", dtype=int)
+    under = State(at="signal", dtype=int)
     seen_count = State(at="edge")
     seen_speed_m_per_s = State(at="edge", unit="m/s")
     seen_queue = State(at="edge")
@@ -187,6 +193,26 @@ class Traffic(Model):
         at = self.index("edge", edge)
         self.limit_m_per_s[at] = 0.0
         self._limit(at)
+
+    @action
+    def direct(self, signal: Signal) -> None:
+        """Have police officers direct a junction by hand, whatever its signal shows: a little less flows than by its program."""
+        self.directed[self.index("signal", signal)] = True
+
+    @action
+    def leave(self, signal: Signal) -> None:
+        """Let the officers leave a junction to its signal."""
+        self.directed[self.index("signal", signal)] = False
+
+    @action
+    def spoof(self, signal: Signal, how: Literal["hold", "flash"] = "hold") -> None:
+        """Let an intruder hold the first green of `signal` for ever, or trip its conflict monitor so that it flashes red to all."""
+        self.spoofed[self.index("signal", signal)] = junctions.HELD if how == "hold" else junctions.FLASHING
+
+    @action
+    def clear_spoof(self, signal: Signal) -> None:
+        """Give `signal` its own program back."""
+        self.spoofed[self.index("signal", signal)] = junctions.PROGRAM
 
     def _limit(self, at: int) -> None:
         """Give SUMO the lower of the limits that people and water set on an edge, or the edge's own again."""
@@ -280,7 +306,7 @@ class Traffic(Model):
         self.speed_m_per_s = self.seen_speed_m_per_s
         self.density_per_km = self.seen_count * 1000.0 / self.network.edges.length_m
         self.queue, self.co2_g_per_s = self.seen_queue, self.seen_co2_g_per_s
-        self.is_open, self.is_lit = ~self.closed, ~self.dark
+        self.is_open, self.is_lit, self.control = ~self.closed, ~self.dark, self.under
         self.delay_s = self._delay_s()
         self.charging_mw = self.charging.site_mw(self.charger_powered)
         self.plugged = self.charging.plugged()
@@ -295,13 +321,12 @@ class Traffic(Model):
     def _switch_signals(self) -> None:
         for at in np.flatnonzero(self.dark == self.signal_powered).tolist():
             self.dark[at] = not self.signal_powered[at]
-            if self.dark[at]:
-                self.sumo.do("darken", at)
-                self.signal_dark(at)
-                self._event()
-            else:
-                self.sumo.do("light", at)
-                self.signal_back(at)
+            (self.signal_dark if self.dark[at] else self.signal_back)(at)
+        by = np.where(self.directed, junctions.BY_HAND, np.where(self.dark, junctions.DARK, self.spoofed))
+        for at in np.flatnonzero(by != self.under).tolist():
+            self.under[at] = by[at]
+            self.sumo.do("control", at, int(by[at]))
+            self._event()
 
     def _wade(self) -> None:
         """Slow traffic down where water stands."""
