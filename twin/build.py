@@ -39,13 +39,27 @@ class Plan:
     models: dict[str, Model]
     stanzas: dict[str, Stanza]
     pairs: dict[tuple[str, str, str, str, str], list[tuple[int, int]]]
-    drivers: list[Driver]
+    drivers: dict[str, Driver]
     kpis: list[kpi.Kpi]
     context: Context
 
     def sheets(self) -> dict[str, ModelSheet]:
         """Return every model's datasheet as plain data."""
         return {name: sheet_of(model) for name, model in self.models.items()}
+
+    def asked(self, action: str, arguments: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
+        """Check what is asked for by hand: an action of a model, or a verb that a driver takes; InputError says what is wrong."""
+        name, _, verb = action.partition(".")
+        if name in self.drivers:
+            verbs = getattr(self.drivers[name], "verbs", {})
+            if verb not in verbs:
+                raise InputError(f"{action}: {nearest(verb, verbs, what=f'verb of {name}')}")
+            return name, verb, dict(arguments)
+        self.context.problems.clear()
+        taken = self.context.action(action, arguments, ())
+        if self.context.problems:
+            raise InputError([Problem(problem.what.removeprefix(": ")) for problem in self.context.problems])
+        return taken
 
 
 def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
@@ -71,10 +85,10 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
         raise InputError(dict.fromkeys(problems))
     matcher = _match(scenario, city, models, problems)
     context = Context(city, models, start, scenario.duration, scenario.place)
-    drivers = []
+    drivers: dict[str, Driver] = {}
     for found in registered("twin.drivers"):
         if found.name in scenario.drivers:
-            drivers.append(found.load().read(scenario.drivers[found.name], context))
+            drivers[found.name] = found.load().read(scenario.drivers[found.name], context)
     kpis = _kpis(scenario, models, problems)
     _check_objectives(scenario, problems)
     problems += context.problems

@@ -132,3 +132,13 @@ class Driver(Protocol):
 
     def load(self, saved: Mapping[str, Any]) -> None:
         """Take up a state that `save` returned."""
+
+
+class Commanded(Driver, Protocol):
+    """A driver that people may tell something while a run goes on: `sim.do("msel.skip", row="M3", who="Li")`."""
+
+    verbs: ClassVar[Mapping[str, str]]
+    """What it may be told, and what that does."""
+
+    def told(self, verb: str, arguments: Mapping[str, Any], now_s: int) -> list[Post]:
+        """Take in one of `verbs` and return what is to be done now; InputError says what is wrong with it, and nothing is changed."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from twin import yamlfile
 from twin.errors import InputError, Problem, nearest
+from twin.registry import registered
 
 KEY = "based_on"
 MOST = 5
@@ -39,7 +40,7 @@ def load(path: Path, beside: Path, before: Sequence[Path] = ()) -> tuple[dict[st
         return str(path), locate(key)
 
     if KEY not in raw:
-        return raw, here
+        return gathered(raw, beside.parent), here
     other = raw.pop(KEY)
     if not isinstance(other, str) or not other:
         raise InputError(Problem(f"{KEY}: write the file of another scenario, from this file's folder", *here((KEY,))))
@@ -53,11 +54,25 @@ def load(path: Path, beside: Path, before: Sequence[Path] = ()) -> tuple[dict[st
         raise InputError(Problem(f"{KEY}: more than {MOST} files based on one another", *here((KEY,))))
     under, there = load(base, base, chain)
     under = {key: _moved(value, base.parent, beside.parent, key) for key, value in under.items()}
+    anew = {key for key, value in raw.items() if not isinstance(value, Mapping)}
+    raw = gathered(raw, beside.parent)
 
     def place(key: Sequence[Any]) -> tuple[str, int]:
         return here(key) if _known(raw, key) >= _known(under, key) else there(key)
 
-    return merged(under, raw, (), here), place
+    return merged({key: value for key, value in under.items() if key not in anew}, raw, (), here), place
+
+
+def gathered(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a scenario with what the files hold that its drivers' sections name, so that it says all by itself.
+
+    `folder` is where those files are looked for. InputError: a driver cannot read its file.
+    """
+    out = dict(raw)
+    for found in registered("twin.drivers"):
+        if out.get(found.name) is not None and (gather := getattr(found.load(), "gather", None)) is not None:
+            out[found.name] = gather(out[found.name], folder)
+    return out
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any], under: tuple[str, ...] = (), place: Place | None = None) -> dict[str, Any]:

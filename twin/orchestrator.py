@@ -184,6 +184,15 @@ class Orchestrator:
         """Apply an action at the present second; what was sampled at it is sampled again."""
         self.sequence += 1
         self.agenda.append(Post(self.now_s, SOURCES.index(source), 0, self.sequence, name or f"{model}.{action}", model, action, arguments))
+        self._settle_again()
+
+    def post(self, posts: Iterable[Post]) -> None:
+        """Do what a driver posted when it was told something by hand; what was sampled at this second is sampled again."""
+        self.agenda += posts
+        self._settle_again()
+
+    def _settle_again(self) -> None:
+        """Settle the present second once more, with what was put on the agenda by hand."""
         self.agenda.sort()
         sampled = self.sample if self.sampled_s == self.now_s else None
         self.settle(self.now_s)

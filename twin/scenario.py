@@ -190,6 +190,7 @@ def driver_names() -> list[str]:
 def make(raw: Mapping[str, Any], file: Path, locate: Any = None, overrides: Mapping[tuple[str, ...], str] | None = None) -> Scenario:
     """Check plain data as a scenario; InputError carries every problem with its file and line."""
     overrides = dict(overrides or {})
+    raw = layered.gathered(raw, file.parent)
     data = dict(raw)
     names = driver_names()
     sections = {name: data.pop(name) for name in names if name in data}

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from twin import build, checkpoint, claim, units
 from twin.checkpoint import Past
-from twin.driver import Heard
-from twin.errors import InputError, Problem, StorageError, TwinError
+from twin.driver import Commanded, Heard
+from twin.errors import InputError, StorageError, TwinError
 from twin.ground import Ground, ground_of
 from twin.identity import identity
 from twin.interrupts import whole_instants
@@ -201,7 +201,7 @@ class Simulation:
         self._ran = Orchestrator(
             wiring,
             duration_s=scenario.duration,
-            drivers=plan.drivers,
+            drivers=plan.drivers.values(),
             journal=self._journal,
             sample=self._sample if self._record else None,
             sample_every_s=math.gcd(scenario.record_every, self._tracks_every_s),
@@ -297,6 +297,8 @@ class Simulation:
     def do(self, action: str, /, **arguments: Any) -> None:
         """Apply an action now: `sim.do("grid.open", line="L4")`. InputError says what is wrong with it.
 
+        Or tell a driver that takes it, by its section's name: `sim.do("msel.skip", row="M3", who="Li")`.
+
         It is part of the run: the manifest's `live` holds it, and a resume or a branch does it again at its second. Where
         checkpoints are kept it is on disk when this returns; otherwise with the next commit.
         """
@@ -314,12 +316,12 @@ class Simulation:
             self._do(one["do"], one["arguments"], again=True)
 
     def _do(self, action: str, arguments: Mapping[str, Any], *, again: bool) -> None:
-        context = self.plan.context
-        context.problems.clear()
-        model, verb, taken = context.action(action, arguments, ())
-        if context.problems:
-            raise InputError([Problem(problem.what.removeprefix(": ")) for problem in context.problems])
-        self._guarded(self.orchestrator.do, model, verb, taken)
+        model, verb, taken = self.plan.asked(action, arguments)
+        if (driver := self.plan.drivers.get(model)) is not None:
+            posts = cast(Commanded, driver).told(verb, taken, self.now_s)  # what it refuses leaves the run as it was
+            self._guarded(self.orchestrator.post, posts)
+        else:
+            self._guarded(self.orchestrator.do, model, verb, taken)
         self._lived += 1
         if self.recorder is not None and not again:
             self.recorder.live({"at_s": self.now_s, "do": f"{model}.{verb}", "arguments": plain(taken)})
