@@ -289,9 +289,9 @@ class Fields:
         local[cells] = np.arange(len(cells), dtype=np.int32)
         near = link[cells]
         joined = np.where(near >= 0, local[near], -1).astype(np.int32)
-        against = np.where(near < -1, local[-2 - near], -1)
+        against = np.where(near < -1, local[np.maximum(-2 - near, 0)], -1)
         joined = np.where(against >= 0, -2 - against, joined).astype(np.int32)
-        rim = cells[((near >= 0) & (joined < 0) & (far[near] < far[cells, None])).any(axis=1)]
+        rim = cells[((near >= 0) & (joined < 0) & (far[np.maximum(near, 0)] < far[cells, None])).any(axis=1)]
         target = self.targets[field]
         sources = np.concatenate([target, np.setdiff1d(rim, target)])
         from_m = np.where(np.isin(sources, target), np.float32(0), far[sources]).astype(np.float32)
