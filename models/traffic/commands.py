@@ -9,6 +9,7 @@ import libsumo
 import numpy as np
 
 from models.traffic import junctions
+from models.traffic.dispatched import DispatchedCommands
 from models.traffic.network import TrafficNetwork
 
 _STOP = "s"
@@ -23,7 +24,7 @@ _SHUT_S = 1e6
 """Travel time of a closed edge in mesoscopic mode: any open way is faster."""
 
 
-class Commands:
+class Commands(DispatchedCommands):
     """The commands the model gives SUMO; arguments are plain data, so that a log of them is a snapshot."""
 
     def __init__(self, network: TrafficNetwork, *, seed: int, meso: bool) -> None:

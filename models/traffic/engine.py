@@ -160,6 +160,11 @@ class Sumo:
         with self._watched("find_route"):
             return self.commands.find_route(start, end, type_id)
 
+    def is_shut(self, edges: Sequence[str]) -> bool:
+        """Return whether any of these edges is closed."""
+        shut = {*self.commands.shut, *self.commands.open_lanes}
+        return bool(shut) and not {self.network.edges.ids[edge] for edge in shut}.isdisjoint(edges)
+
     def replay(self, log: Iterable[Command], until_s: int) -> None:
         """Come from second 0 to `until_s` again by the same commands at the same seconds.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from models.traffic import units
 from models.traffic.sites import Sites
 from twin.ports import TRACK
 
@@ -21,6 +22,7 @@ KINDS = {
     TRUCK: "truck",
     OTHER: "other vehicle",
     FROM_CARPARK: "car from a car park",
+    **units.KINDS,
 }
 _KIND_OF_CLASS = {
     "bus": BUS,
@@ -105,12 +107,13 @@ class Fleet:
                 waiting.append(leaver)
         self.leavers = waiting
 
-    def depart(self, sumo: Sumo, ids: Iterable[str], now_s: int) -> None:
-        """Count vehicles that entered the roads."""
+    def depart(self, sumo: Sumo, ids: Iterable[str], now_s: int, sent: Mapping[str, int]) -> None:
+        """Count vehicles that entered the roads; `sent` says the kinds of those that another model sent."""
         for id in ids:
             people = self.entering.pop(id, 0)
             vehicle_class, is_electric = sumo.kind(id)
-            kind = FROM_CARPARK if people else ELECTRIC if is_electric else _KIND_OF_CLASS.get(vehicle_class, CAR)
+            usual = ELECTRIC if is_electric else _KIND_OF_CLASS.get(vehicle_class, CAR)
+            kind = sent.get(id, FROM_CARPARK if people else usual)
             target = sumo.target(id) if kind == ELECTRIC and self.sites.chargers else ""
             self.drivers[id] = Driver(self.departed, now_s, kind, people, target)
             self.departed += 1

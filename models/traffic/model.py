@@ -14,9 +14,11 @@ from models.traffic.charging import EFFICIENCY, SOC_ON_ARRIVAL, Charging
 from models.traffic.fleet import BUS, ELECTRIC, KINDS, TRUCK, Fleet
 from models.traffic.flooding import wading_m_per_s
 from models.traffic.network import FILES, TrafficNetwork, read_network
+from models.traffic.units import KINDS as UNIT_KINDS
+from models.traffic.units import Units
 from twin.looks import Looks, MoverLook, SetLook
 from twin.model import Account, Model, Options, Setup, Snapshot, action
-from twin.ports import At, FlowIn, In, Notice, Out, State
+from twin.ports import At, FlowIn, FlowOut, In, Notice, Out, State
 from twin.units import Quantity, Seconds
 
 Edge = Annotated[str, At("edge")]
@@ -31,6 +33,8 @@ SLOWEST_M_PER_S = 0.5
 CALM_S = 5.0
 """Vehicle-seconds at free speed added to what was seen, so that an empty road counts as free."""
 
+CLOSED_S = 1e5
+"""Time to drive along a closed edge, as others are told."""
 LANE_M = 3.2
 """A lane as it is drawn (SUMO's default width)."""
 
@@ -81,11 +85,14 @@ class Traffic(Model):
     gas_leak_kg_per_s = In(at="edge", unit="kg/s", reduce="sum", wake=True, tol=0.001, kind="leak", label="gas leaking at the road")
     flood_m = In(at="edge", unit="m", wake=True, tol=0.01, kind="flood", label="water standing on the road")
     arrivals = FlowIn(at="carpark", kind="drive")
+    units = FlowIn(at="edge", kind="blue")
+    reached = FlowOut(at="edge", kind="reached")
 
     speed_m_per_s = Out(at="edge", unit="m/s", label="mean speed", cmap="RdYlBu", range=(0.0, 17.0))
     density_per_km = Out(at="edge", unit="1/km", label="vehicles per km", cmap="YlOrRd", range=(0.0, 150.0))
     queue = Out(at="edge", label="halting vehicles", cmap="YlOrRd", range=(0.0, 30.0))
     co2_g_per_s = Out(at="edge", unit="g/s", label="carbon dioxide", cmap="Greys", range=(0.0, 30.0))
+    passing_s = Out(at="edge", unit="s", kind="travel", label="time to drive along", cmap="YlOrRd", range=(0.0, 300.0))
     is_open = Out(at="edge", dtype=bool, fill=True, label="road is open")
     delay_s = Out(at="signal", unit="s", label="delay per vehicle", cmap="YlOrRd", range=(0.0, 120.0))
     is_lit = Out(at="signal", dtype=bool, fill=True, label="signal works")
@@ -132,6 +139,7 @@ class Traffic(Model):
         self.absent = frozenset({"co2_g_per_s", "queue"}) if self.options.mode == "meso" else frozenset()
         self.charging = Charging(np.array([c.points for c in sites.chargers], int), np.array([c.point_kw for c in sites.chargers], float))
         self.fleet = Fleet(sites, self.options.electric_share)
+        self.sent = Units(network.edges.ids)
         self.event_s: int | None = None
         self._approach = np.concatenate([np.empty(0, int), *network.approaches])
         self._approached = np.repeat(np.arange(len(network.signals)), [len(entering) for entering in network.approaches])
@@ -223,9 +231,11 @@ class Traffic(Model):
         """Drive and charge second by second; cars from car parks enter as they come."""
         for carpark in self.fleet.receive(self.arrivals.take(), self.rng):
             self._unplug_at(carpark)
+        self.reached.emit(self.sent.receive(self.units.take(), self.now_s))
         for second in range(self.now_s + 1, until_s + 1):
             if self.fleet.leavers:
                 self.fleet.leave(self.sumo)
+            self.reached.emit(self.sent.start(self.sumo, second))
             self._second(second)
         self._look()
         return True
@@ -233,9 +243,11 @@ class Traffic(Model):
     def _second(self, second: int) -> None:
         stepped = self.sumo.step(second)
         self.now_s = second
-        self.fleet.depart(self.sumo, stepped.departed, second)
+        self.fleet.depart(self.sumo, stepped.departed, second, self.sent.kinds())
+        self.sent.enter(stepped.departed)
+        self.reached.emit(self.sent.arrive(stepped.arrived, second))
         if stepped.departed and self.closed.any():
-            self.sumo.do("avoid", self._closed_ids(), tuple(stepped.departed))
+            self._avoid(tuple(stepped.departed))
         for id, driver in self.fleet.arrive(stepped.arrived, second):
             if driver.people:
                 self.vehicle_arrived(vehicle=id, people=driver.people, travel_time_s=second - driver.departed_s)
@@ -247,10 +259,22 @@ class Traffic(Model):
         self.charging.step(self.charger_powered)
         if second % LOOK_EVERY_S == 0:
             self._remember()
-        if second % self.options.reroute_every == 0 and (self.event_s is not None or self.fleet.cars_in):
+        if second % self.options.reroute_every == 0:
+            self._reroute()
+
+    def _reroute(self) -> None:
+        """Weigh the edges by what drivers saw of late; units sent always look for a faster way, a share of the others after an event."""
+        if self.event_s is not None or self.fleet.cars_in or self.sent.code:
             self.sumo.do("weigh", self._travel_s())
-            if self.event_s is not None:
-                self.sumo.do("refresh", self.options.reroute_share)
+        if self.event_s is not None:
+            self.sumo.do("refresh", self.options.reroute_share)
+        if on_roads := self.sent.on_roads():
+            self.sumo.do("refresh_units", on_roads)
+
+    def _avoid(self, vehicles: tuple[str, ...] | None = None) -> None:
+        """Give all (or these) vehicles a way round what is closed."""
+        self.sumo.do("avoid", self._closed_ids(), *(() if vehicles is None else (vehicles,)))
+        self.sent.look(self.sumo)
 
     def _plug_at(self, edge: str) -> None:
         soc = float(self.rng.uniform(*SOC_ON_ARRIVAL))
@@ -308,6 +332,7 @@ class Traffic(Model):
         self.queue, self.co2_g_per_s = self.seen_queue, self.seen_co2_g_per_s
         self.is_open, self.is_lit, self.control = ~self.closed, ~self.dark, self.under
         self.delay_s = self._delay_s()
+        self.passing_s = np.where(self.closed, CLOSED_S, self._travel_s())
         self.charging_mw = self.charging.site_mw(self.charger_powered)
         self.plugged = self.charging.plugged()
         self.running, self.waiting = self.on_roads, self.before_roads + len(fleet.leavers)
@@ -363,19 +388,26 @@ class Traffic(Model):
             self.sumo.do("unstall", at)
         self.drowned = deep
         if self.closed[changed].any():
-            self.sumo.do("avoid", self._closed_ids())
+            self._avoid()
 
     def _closed_ids(self) -> tuple[str, ...]:
         return tuple(self.network.edges.ids[at] for at in np.flatnonzero(self.closed).tolist())
 
     def save(self) -> Snapshot:
         """Return every command SUMO was given, who is who on the roads, and the cars that charge."""
-        return {"log": list(self.sumo.log), "fleet": self.fleet.save(), "charging": self.charging.save(), "event_s": self.event_s}
+        return {
+            "log": list(self.sumo.log),
+            "fleet": self.fleet.save(),
+            "sent": self.sent.save(),
+            "charging": self.charging.save(),
+            "event_s": self.event_s,
+        }
 
     def load(self, saved: Snapshot) -> None:
         """Drive again from second 0 to the saved second by the same commands: exact, and as slow as SUMO alone."""
         self.sumo.replay(saved["log"], self.now_s)
         self.fleet.load(saved["fleet"])
+        self.sent.load(saved["sent"])
         self.charging.load(saved["charging"])
         self.event_s = saved["event_s"]
 
@@ -397,6 +429,7 @@ class Traffic(Model):
             Account("vehicles that are known", "1", fleet.departed, fleet.arrived, len(fleet.drivers)),
             Account("cars taken over", "1", cars, fleet.cars_in, 0),
             Account("people taken over", "1", people, fleet.people_in, 0),
+            Account("units on their way", "1", self.sent.started, self.sent.ended, len(self.sent.trips)),
         ]
 
     def _cars_held(self) -> int:
@@ -416,5 +449,9 @@ class Traffic(Model):
         }
         movers = {label: MoverLook("car", (4.5, 1.8, 1.5), along="edge") for label in KINDS.values()}
         movers[KINDS[BUS]] = MoverLook("bus", (12.0, 2.5, 3.2), along="edge")
+        movers |= {label: MoverLook("blue_light", (6.5, 2.3, 2.6), along="edge") for label in UNIT_KINDS.values()}
+        movers["fire engine"] = MoverLook("blue_light", (9.0, 2.5, 3.4), along="edge")
+        movers["police car"] = MoverLook("blue_light", (5.0, 1.9, 1.6), along="edge")
+        movers["relief bus"] = MoverLook("bus", (12.0, 2.5, 3.2), along="edge")
         movers[KINDS[TRUCK]] = MoverLook("bus", (8.0, 2.4, 3.0), along="edge")
         return Looks(sets, movers).plain() | {"lanes": list(lanes)}

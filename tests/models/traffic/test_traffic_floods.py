@@ -108,7 +108,7 @@ def test_a_restore_in_a_flood_goes_on_alike(fresh, mode):
     expected = {name: host.model.arrays[name].copy() for name in ("speed_m_per_s", "density_per_km", "is_open", "departed", "arrived")}
     positions = host.positions()
     again = fresh(mode=mode)
-    again.restore(saved)
+    again.model.restore(saved)
     again.model.flood_m[edge] = 0.0
     go(again, 300)
     for name, array in expected.items():
