@@ -18,6 +18,7 @@ from models.comms.network import Network
 from twin.base import Base, Coupling, Laid
 from twin.errors import InputError, Problem
 from twin.inventory import model_class
+from twin.ports import In, Out
 
 FILE = "comms.json"
 AREA_M = 1000.0
@@ -281,18 +282,23 @@ def _power(network: Network, laid: Mapping[str, Laid]) -> Iterable[Coupling]:
 
 
 def _people(network: Network, laid: Mapping[str, Laid]) -> Iterable[Coupling]:
-    """Yield a row from each area of a model that counts people to the square it lies in."""
+    """Yield a row from each area of a model that counts people to the square it lies in, and one back where it hears alerts."""
     rings = np.array([[ring.min(axis=0), ring.max(axis=0)] for ring in network.sets["area"].shapes])
     for name in sorted(laid):
-        for port in model_class(name).ports.values():
-            if port.kind != "people" or port.at not in laid[name].elements:
+        ports = model_class(name).ports.values()
+        for port in ports:
+            hears = any(isinstance(one, In) and one.kind == "alert" and one.at == port.at for one in ports)
+            if port.kind != "people" or not isinstance(port, Out) or port.at not in laid[name].elements:
                 continue
             there = laid[name].elements[port.at]
             for id, shape in zip(there.ids, there.shapes, strict=True):
                 middle = shape.mean(axis=0)
                 inside = np.flatnonzero(((rings[:, 0] <= middle) & (middle < rings[:, 1])).all(axis=1))
                 if inside.size:
-                    yield Coupling(name, id, "comms", network.sets["area"].ids[int(inside[0])], "people")
+                    square = network.sets["area"].ids[int(inside[0])]
+                    yield Coupling(name, id, "comms", square, "people")
+                    if hears:
+                        yield Coupling("comms", square, name, id, "alert")
 
 
 def _checks(network: Network) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.crowd.advice import Advice
 from models.crowd.decide import CAR, GONE, LEAVING, SEATED, Outlook, Town, draw, target_modes
 from models.crowd.engine import Movement
 from models.crowd.kernel import fruin_level
@@ -59,6 +60,7 @@ class Evening:
         self.open_share = np.ones(gates)
         self.recent = np.zeros((WINDOW_S, gates), np.int64)
         self.walked = np.zeros(len(self.net.exits), np.int64)
+        self.advice = Advice(areas, gates, len(self.groups), [crowd.setup.seed, *crowd.setup.name.encode()])
         self.lit, self.leaking, self.alerted = np.ones(areas, bool), np.zeros(areas, bool), np.zeros(areas, bool)
         self.dense, self.jammed = np.zeros(areas, bool), np.zeros(gates, bool)
         self.clearing_s = np.full(areas, -1, np.int64)
@@ -118,10 +120,26 @@ class Evening:
         self.alerted[area] = True
         self._weigh(served)
 
+    def advise(self, text: str, area: int | None = None, gate: int | None = None) -> None:
+        """Ask by telephone to leave an area, or to avoid a gate."""
+        if area is not None:
+            self.advice.areas[area] = True
+            self.crowd.area_advised(area, why=text or "alert")
+        if gate is not None:
+            self.advice.gates[gate] = True
+        self.advice.told[:] = False  # who knew hears the new message like everybody else
+
+    def recommend(self, gate: int) -> None:
+        """Take back that a gate is to be avoided."""
+        self.advice.gates[gate] = False
+        self.advice.take_back()
+        self._tell(self.groups.state == LEAVING)
+
     def all_clear(self, area: int) -> None:
         """Take back an alert."""
         served = self.serves
-        self.alerted[area] = False
+        self.alerted[area] = self.advice.areas[area] = False
+        self.advice.take_back()
         self._weigh(served)
 
     def hold(self, sector: int | None) -> None:
@@ -201,12 +219,30 @@ class Evening:
     def _busy(self) -> bool:
         return bool(len(self.movement.walkers)) or any(self.mouth) or any(self.parks.queues)
 
+    def _spread_advice(self, now_s: int) -> None:
+        seats = self.sector_area[self.groups.sector]
+        walkers = self.movement.walkers
+        where = np.where(self.groups.state == SEATED, seats, -1)
+        where[self.of[walkers.id]] = walkers.area
+        self.advice.spread(self.groups, where, self.crowd.alerted_share, seats, now_s)
+
     def _decide(self, now_s: int) -> None:
         """Let the groups whose time has come stand up, and those whom news has reached think again."""
+        if self.advice.given:
+            self._spread_advice(now_s)
         due, thinking = self.town.due(now_s), self._still_here(self.town.thinking(now_s))
         if not len(due) and not len(thinking):
             return
-        outlook = self._outlook(now_s)
+        everybody = self._outlook(now_s)
+        knowing = self.advice.outlook(everybody, self.movement.target_area)
+        for outlook, know in ((everybody, False), (knowing, True)):
+            rows = [some[self.advice.told[some] == know] for some in (due, thinking)]
+            if len(rows[0]) or len(rows[1]) or not know:
+                self._choose(*rows, now_s, outlook)
+        self.movement.follow(self.groups)
+
+    def _choose(self, due: np.ndarray, thinking: np.ndarray, now_s: int, outlook: Outlook) -> None:
+        """Let groups that see the town alike stand up, and think again."""
         self.town.set_off(due, now_s, outlook, self.crowd.rng)
         for row in due.tolist():
             start = int(self.first[row])
@@ -215,7 +251,6 @@ class Evening:
         if len(thinking):
             near, direct = self.movement.standing(thinking, self.groups, outlook)
             self.town.think(thinking, near, direct, now_s, outlook=outlook, rng=self.crowd.rng)
-        self.movement.follow(self.groups)
 
     def _still_here(self, rows: np.ndarray) -> np.ndarray:
         """Return the rows of which somebody is on the ground or in the rows of seats; the others are done."""
@@ -345,6 +380,7 @@ class Evening:
         parked = np.bincount(groups.home[cars] - len(self.net.stations), minlength=len(self.net.carparks))
         crowd.parked[:], crowd.queue[:], crowd.cars_left[:] = parked - self.parks.left, self.parks.queue, self.parks.left
         crowd.walked_off[:], crowd.seated[:] = self.walked, self.seated()
+        crowd.told[:] = groups.size[self.advice.told].sum()
         inside, cars_people, gone = self.in_venue(), self.in_cars(), self.gone()
         crowd.in_venue[:], crowd.in_cars[:], crowd.gone[:] = inside, cars_people, gone
         crowd.walking[:] = self.people - inside - cars_people - gone
@@ -356,7 +392,7 @@ class Evening:
         own = {name: getattr(self, name).copy() for name in self._SAVED}
         waiting = np.array([person for queue in self.mouth for person in queue], np.int64)
         lengths = np.array([len(queue) for queue in self.mouth], np.int64)
-        parts = {"groups": self.groups.save(), "movement": self.movement.save()}
+        parts = {"groups": self.groups.save(), "movement": self.movement.save(), "advice": self.advice.save()}
         return {**own, **parts, "boarding": self.boarding.save(), "parks": self.parks.save(), "mouth": waiting, "mouth_len": lengths}
 
     def load(self, saved: dict[str, Any]) -> None:
@@ -364,6 +400,7 @@ class Evening:
         for name in self._SAVED:
             getattr(self, name)[...] = saved[name]
         self.groups.load(saved["groups"])
+        self.advice.load(saved["advice"])
         self.boarding.load(saved["boarding"])
         self.parks.load(saved["parks"])
         self.mouth = [part.tolist() for part in np.split(saved["mouth"], np.cumsum(saved["mouth_len"])[:-1])]

@@ -80,6 +80,7 @@ class Crowd(Model):
 
     lit = In(at="area", dtype=bool, fill=True, wake=True, kind="lights")
     station_powered = In(at="station", dtype=bool, fill=True, wake=True, kind="supply")
+    alerted_share = In(at="area", fill=1.0, kind="alert", label="share of people whom an alert by telephone has reached")
     gas_leak_kg_per_s = In(at="area", unit="kg/s", reduce="sum", wake=True, tol=0.001, kind="leak")
 
     count = Out(at="area", dtype=int, kind="people", label="people")
@@ -102,6 +103,7 @@ class Crowd(Model):
     walking = Out(at="all", dtype=int, label="people outside on foot or waiting")
     in_cars = Out(at="all", dtype=int, label="people in cars that have not left")
     gone = Out(at="all", dtype=int, label="people gone home")
+    told = Out(at="all", dtype=int, label="people who know what was asked by telephone")
 
     departures = FlowOut(at="carpark", kind="drive")
 
@@ -111,6 +113,7 @@ class Crowd(Model):
     density_normal = Notice(at="area")
     area_clearing = Notice(at="area", severity="warning")
     area_cleared = Notice(at="area")
+    area_advised = Notice(at="area", severity="warning")
     went_dark = Notice(at="area", severity="warning")
     station_closed = Notice(at="station", severity="warning")
     station_opened = Notice(at="station")
@@ -184,8 +187,21 @@ class Crowd(Model):
         self.evening.alert(self.index("area", area), text)
 
     @action
+    def advise(self, area: AreaId | None = None, gate: GateId | None = None, text: str = "") -> None:
+        """Ask people by telephone to leave `area` and keep clear of it, or to avoid `gate`: only those heed it whom an alert has reached.
+
+        Whom it has reached says the model that sends alerts, everybody where none takes part. Ends with `all_clear`, `recommend`.
+        """
+        self.evening.advise(text, None if area is None else self.index("area", area), None if gate is None else self.index("gate", gate))
+
+    @action
+    def recommend(self, gate: GateId) -> None:
+        """Take back that people are to avoid `gate`."""
+        self.evening.recommend(self.index("gate", gate))
+
+    @action
     def all_clear(self, area: AreaId) -> None:
-        """End an alert; an area where gas still leaks stays closed."""
+        """End an alert and an advice; an area where gas still leaks stays closed."""
         self.evening.all_clear(self.index("area", area))
 
     @action
