@@ -21,7 +21,7 @@ from twin.host import Inline, Process, model_class
 from twin.model import Model, Setup
 from twin.ports import In, Out
 from twin.registry import registered
-from twin.scenario import Scenario, Stanza
+from twin.scenario import Objective, Scenario, Stanza
 from twin.sheet import ModelSheet, sheet_of
 from twin.wiring import Link, Matcher, Wiring, wire
 
@@ -41,6 +41,7 @@ class Plan:
     pairs: dict[tuple[str, str, str, str, str], list[tuple[int, int]]]
     drivers: dict[str, Driver]
     kpis: list[kpi.Kpi]
+    objectives: dict[str, Objective]
     context: Context
 
     def sheets(self) -> dict[str, ModelSheet]:
@@ -84,17 +85,18 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
     if problems:
         raise InputError(dict.fromkeys(problems))
     matcher = _match(scenario, city, models, problems)
-    context = Context(city, models, start, scenario.duration, scenario.place)
+    context = Context(city, models, start, scenario.duration, scenario.place, scenario.folder, tuple(scenario.kpis))
     drivers: dict[str, Driver] = {}
     for found in registered("twin.drivers"):
         if found.name in scenario.drivers:
             drivers[found.name] = found.load().read(scenario.drivers[found.name], context)
     kpis = _kpis(scenario, models, problems)
     _check_objectives(scenario, problems)
+    objectives = {name: one for driver in drivers.values() for name, one in getattr(driver, "objectives", {}).items()} | scenario.objectives
     problems += context.problems
     if problems:
         raise InputError(sorted(problems, key=lambda problem: (problem.file, problem.line)))
-    return Plan(scenario, city, start, models, dict(scenario.models), matcher.pairs, drivers, kpis, context)
+    return Plan(scenario, city, start, models, dict(scenario.models), matcher.pairs, drivers, kpis, objectives, context)
 
 
 def _city(scenario: Scenario) -> City:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
     from twin.layered import Place
     from twin.model import Model
 
-SOURCES = ("live", "timeline", "plan", "trigger", "model")
+SOURCES = ("live", "timeline", "plan", "trigger", "model", "process")
 """Who may post an action; at one instant they are applied in this order."""
 
 
 @dataclass(frozen=True, order=True)
 class Post:
-    """An action that waits for its second: plain data, ordered as it will be applied."""
+    """An action that waits for its second: plain data, ordered as it will be applied.
+
+    `why` and `by` are for the journal: what brought it about (a condition and the values it saw), and who decided it.
+    """
 
     t_s: int
     source: int
@@ -35,6 +39,16 @@ class Post:
     model: str = field(compare=False)
     action: str = field(compare=False)
     arguments: Mapping[str, Any] = field(compare=False)
+    why: str = field(default="", compare=False)
+    by: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a driver has to say for the journal: a row of its own of this kind, `report.model` being the driver's section."""
+
+    kind: str
+    report: Report
 
 
 @dataclass(frozen=True)
@@ -62,13 +76,18 @@ class Seen:
 
 @dataclass
 class Context:
-    """What a driver may know when it reads its section: the city, the models' datasheets, the clock, the lines."""
+    """What a driver may know when it reads its section: the city, the models' datasheets, the clock, the lines.
+
+    `folder` is what paths in the scenario are relative to, `kpis` the names of its key figures.
+    """
 
     city: City
     models: Mapping[str, Model]
     start: datetime
     duration_s: int
     place: Place
+    folder: Path = Path()
+    kpis: Collection[str] = ()
     problems: list[Problem] = field(default_factory=list)
 
     def say(self, what: str, path: Sequence[Any]) -> None:
@@ -121,7 +140,7 @@ class Driver(Protocol):
     def begin(self) -> list[Post]:
         """Return what is known to happen before the start."""
 
-    def hear(self, seen: Seen) -> list[Post]:
+    def hear(self, seen: Seen) -> Sequence[Post | Said]:
         """React to what was reported and what moved; called whenever an instant settles."""
 
     def next_s(self) -> int | None:
@@ -140,5 +159,5 @@ class Commanded(Driver, Protocol):
     verbs: ClassVar[Mapping[str, str]]
     """What it may be told, and what that does."""
 
-    def told(self, verb: str, arguments: Mapping[str, Any], now_s: int) -> list[Post]:
+    def told(self, verb: str, arguments: Mapping[str, Any], now_s: int) -> Sequence[Post | Said]:
         """Take in one of `verbs` and return what is to be done now; InputError says what is wrong with it, and nothing is changed."""

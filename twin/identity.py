@@ -30,7 +30,7 @@ def identity(plan: Plan, *, hosts: str, check: bool, checkpoint_every_s: int) ->
         "timezone": city.manifest.timezone,
         "crs": city.manifest.crs,
         "seed": scenario.seed,
-        "objectives": [{"name": name, **one.model_dump()} for name, one in scenario.objectives.items()],
+        "objectives": [{"name": name, **one.model_dump()} for name, one in plan.objectives.items()],
         "versions": _versions(plan),
         "hosts": {name: hosts or plan.stanzas[name].host or type(model).host for name, model in plan.models.items()},
     }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from twin.driver import SOURCES, Driver, Heard, Post, Seen
+from twin.driver import SOURCES, Driver, Heard, Post, Said, Seen
 from twin.errors import Imbalance, TwinError
 from twin.flows import accounts
 from twin.host import Inline, Process, Reply, Verb
@@ -186,10 +186,20 @@ class Orchestrator:
         self.agenda.append(Post(self.now_s, SOURCES.index(source), 0, self.sequence, name or f"{model}.{action}", model, action, arguments))
         self._settle_again()
 
-    def post(self, posts: Iterable[Post]) -> None:
-        """Do what a driver posted when it was told something by hand; what was sampled at this second is sampled again."""
-        self.agenda += posts
+    def post(self, given: Iterable[Post | Said]) -> None:
+        """Do what a driver gave when it was told something by hand; what was sampled at this second is sampled again."""
+        self.agenda += self._posts(given, None, self.now_s)
         self._settle_again()
+
+    def _posts(self, given: Iterable[Post | Said], driver: Driver | None, t: int) -> list[Post]:
+        """Journal what a driver says (None: what it says to who acts by hand); return what it posts."""
+        posts = []
+        for one in given:
+            if isinstance(one, Said):
+                self.journal(Heard(t, one.kind, one.report, driver.source if driver else "live"))
+            else:
+                posts.append(one)
+        return posts
 
     def _settle_again(self) -> None:
         """Settle the present second once more, with what was put on the agenda by hand."""
@@ -259,7 +269,8 @@ class Orchestrator:
             post = self.agenda.pop(0)
             verbs.setdefault(post.model, []).append((post.action, dict(post.arguments)))
             element = next((str(v) for v in post.arguments.values() if isinstance(v, str)), "")
-            report = Report(post.model, post.action, element, t, "info", {**post.arguments, "name": post.name})
+            told = {key: text for key, text in (("why", post.why), ("by", post.by)) if text}
+            report = Report(post.model, post.action, element, t, "info", {**post.arguments, "name": post.name, **told})
             self.journal(Heard(t, "action", report, SOURCES[post.source]))
         return verbs
 
@@ -357,7 +368,7 @@ class Orchestrator:
         for report in reports:
             self.journal(Heard(t, "notice", report, "model"))
         seen = Seen(t, reports, moved, self.arrays)
-        posted = [post for driver in self.drivers for post in driver.hear(seen)]
+        posted = [post for driver in self.drivers for post in self._posts(driver.hear(seen), driver, t)]
         if not posted:
             return False
         self.agenda = sorted(self.agenda + posted)

@@ -187,7 +187,7 @@ class Recorder:
     def event(self, row: Mapping[str, Any]) -> None:
         """Take a row of the journal: t_happened_s, t_seen_s, kind, source, model, name, element, severity, facts.
 
-        `kind`: action, notice, inject, degraded or flow; `facts`: a mapping, or JSON text.
+        `kind`: action, notice, inject, plan, degraded or flow; `facts`: a mapping, or JSON text.
         """
         self._reach(int(row["t_seen_s"]))
         self.journal.put(row)
