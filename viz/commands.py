@@ -1,4 +1,4 @@
-"""The commands that show runs: view, shot, movie, replay, serve, report, compare."""
+"""The commands that show runs: view, shot, movie, replay, serve, report, compare, page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="w
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (view, shot, movie, replay, serve, report, compare):
+    for command in (view, shot, movie, replay, serve, report, compare, page):
         app.command()(command)
 
 
@@ -129,6 +129,32 @@ def compare(
     path = out or Path(f"{folder_a.resolve().name}-{folder_b.resolve().name}.html")
     typer.echo(write(open_run(folder_a), open_run(folder_b), path))
     typer.echo(path)
+
+
+def page(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a scenario, for example configs/scenarios/first_look.yaml")],
+    folder_a: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="a finished run of it; else it is run now")] = None,
+    folder_b: Annotated[Path | None, typer.Option("--nothing", metavar="RUN", help="one of it with --set plans=null; likewise")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="where the page and the index are written")] = Path(),
+    at: At = "",
+    camera: Camera = "",
+    layers: Layers = "",
+    look: Look = "auto",
+) -> None:
+    """Write a page about a rehearsal: what it is for, what happened, its figures, and what its plans changed against doing nothing."""
+    import twin
+    from twin.results import open_run
+    from viz.rehearsal import Rehearsed, write
+
+    scenario = twin.load(file)
+    run = open_run(folder_a) if folder_a else twin.simulate(scenario)
+    nothing = open_run(folder_b) if folder_b else None
+    if nothing is None and "plans" in scenario.raw():
+        nothing = twin.simulate(scenario.with_(plans=None), out=run.path.with_name(f"{run.path.name}-nothing"))
+    drawn = "".join(f" --{name} {said}" for name, said in (("at", at), ("camera", camera), ("layers", layers)) if said)
+    drawn += f" --look {look}" if look != "auto" else ""
+    rehearsed = Rehearsed(file, scenario.raw(), run, nothing, f"twin page {file} --out {out}{drawn}")
+    typer.echo(write(rehearsed, out, at=at, camera=camera, layers=_names(layers), look=look))
 
 
 def _names(text: str) -> list[str] | None:

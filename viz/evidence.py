@@ -150,3 +150,19 @@ def digests_of(run: Run) -> dict[str, str]:
 def digest_of(sums: Mapping[str, str], part: str) -> str:
     """Return one of `digests_of` for a table."""
     return sums.get(part, "not taken: the run has not ended")
+
+
+def identity(run: Run) -> list[tuple[str, str]]:
+    """Return what a run was made from: scenario, city, seed, hosts, versions."""
+    manifest: Mapping[str, Any] = run.manifest
+    city: Mapping[str, Any] = manifest.get("city") or {}
+    return [
+        ("scenario", run.name),
+        ("config digest", digest_of(digests_of(run), "scenario")),
+        ("city", f"{city.get('name', 'not recorded')}, {city.get('provenance') or run.city.provenance or 'provenance not recorded'}"),
+        ("city digest", str(city.get("digest", "not recorded"))),
+        ("seed", str(manifest.get("seed", "not recorded"))),
+        ("recorded", f"every {manifest.get('record_every_s')} s; positions every {manifest.get('tracks_every_s') or '-'} s"),
+        ("hosts", ", ".join(f"{name} {host}" for name, host in (manifest.get("hosts") or {}).items()) or "not recorded"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in (manifest.get("versions") or {}).items()) or "not recorded"),
+    ]

@@ -72,11 +72,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG with its caption; `name` becomes its file's name."""
+    """A PNG or JPEG with its caption; `name` becomes its file's name."""
 
     name: str
-    png: bytes
+    data: bytes
     caption: str
+
+    @property
+    def format(self) -> str:
+        """Its format by its first bytes: png or jpeg."""
+        return "jpeg" if self.data.startswith(b"\xff\xd8") else "png"
 
 
 @dataclass(frozen=True)

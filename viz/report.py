@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,23 +126,27 @@ def _tiles(found: Found) -> list[Block]:
     return [Tiles(items[:8])] if items else []
 
 
-def _happened(found: Found) -> list[Block]:
-    run = found.run
-    shown = story.telling(found.rows, ROWS)
+def happened(run: Run, rows: Sequence[story.Row], where: Whereabouts, most: int = ROWS) -> list[Block]:
+    """Return what the journal tells as a table of at most so many rows, and how many more there are."""
+    shown = story.telling(rows, most)
     if not shown:
         return [Text("The journal is empty: nothing was done, and no model had anything to report.")]
     body: list[Sequence[str | Cell]] = []
     for row in shown:
         delay = row.seen_s - row.happened_s
-        said = [row.where, found.where.names(row.model, row.elements), row.facts, f"seen {delay} s later" if delay > 0 else ""]
+        said = [row.where, where.names(row.model, row.elements), row.facts, f"seen {delay} s later" if delay > 0 else ""]
         source = f" ({row.source})" if row.source and row.source != "model" else ""
         body.append([run.clock(row.happened_s), _kind(row), f"{row.what}{source}", "; ".join(one for one in said if one)])
-    left = len(found.rows) - len(shown)
-    blocks: list[Block] = [Table(("time", "kind", "what", "where and facts"), body, (1, 1.2, 2.4, 4.6))]
-    if left:
-        blocks.append(
-            Text(f"{left:,} more rows are not written out here: actions, what was degraded and the first and last of each kind come first.")
-        )
+    left = len(rows) - len(shown)
+    more = f"{left:,} more rows are not written out here: actions, what was degraded and the first and last of each kind come first."
+    return [Table(("time", "kind", "what", "where and facts"), body, (1, 1.2, 2.4, 4.6)), *([Text(more)] if left else [])]
+
+
+def _happened(found: Found) -> list[Block]:
+    run = found.run
+    blocks = happened(run, found.rows, found.where)
+    if not found.rows:
+        return blocks
     kinds = [
         [
             one.kind,
@@ -287,23 +291,9 @@ def _degraded(found: Found) -> list[Block]:
 
 
 def _reproduce(run: Run) -> list[Block]:
-    manifest: Mapping[str, Any] = run.manifest
-    city: Mapping[str, Any] = manifest.get("city") or {}
-    sums = evidence.digests_of(run)
-    versions = manifest.get("versions") or {}
-    facts = [
-        ("command", f"twin run {run.path.resolve().name}/scenario.yaml (put beside the original scenario file: its city is relative)"),
-        ("scenario", run.name),
-        ("config digest", evidence.digest_of(sums, "scenario")),
-        ("city", f"{city.get('name', 'not recorded')}, {city.get('provenance') or run.city.provenance or 'provenance not recorded'}"),
-        ("city digest", str(city.get("digest", "not recorded"))),
-        ("run digest", evidence.digest_of(sums, "run")),
-        ("seed", str(manifest.get("seed", "not recorded"))),
-        ("recorded", f"every {manifest.get('record_every_s')} s; positions every {manifest.get('tracks_every_s') or '-'} s"),
-        ("hosts", ", ".join(f"{name} {host}" for name, host in (manifest.get("hosts") or {}).items()) or "not recorded"),
-        ("versions", ", ".join(f"{name} {version}" for name, version in versions.items()) or "not recorded"),
-    ]
-    blocks: list[Block] = [Facts(facts)]
+    command = f"twin run {run.path.resolve().name}/scenario.yaml (put beside the original scenario file: its city is relative)"
+    run_digest = evidence.digest_of(evidence.digests_of(run), "run")
+    blocks: list[Block] = [Facts([("command", command), ("run digest", run_digest), *evidence.identity(run)])]
     if run.city.synthetic:
         blocks += [Text("What is invented in this city, as its pack says:"), Bullets([(one, "") for one in run.city.synthetic])]
     if run.city.licences:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,29 @@ def shot(
     second = run.second(at) if at else run.second(when)
     scene = Scene(run, layers=layers, camera=camera, size=size, look=look, quality="still")
     return scene.at(second).save(path)
+
+
+def small(
+    run: Run,
+    second: int,
+    *,
+    most_bytes: int,
+    size: tuple[int, int] = (1200, 675),
+    camera: str = "",
+    layers: Sequence[str] | None = None,
+    look: str = "auto",
+) -> bytes:
+    """Return a still of `run` as a JPEG of at most so many bytes: the best quality that fits, smaller where even the least does not."""
+    from PIL import Image
+
+    drawn = Image.fromarray(Scene(run, layers=layers, camera=camera, size=size, look=look, quality="still").at(second).picture())
+    while True:
+        for quality in range(88, 39, -8):
+            held = io.BytesIO()
+            drawn.save(held, "jpeg", quality=quality, optimize=True, progressive=True)
+            if held.tell() <= most_bytes:
+                return held.getvalue()
+        drawn = drawn.resize((drawn.width * 3 // 4, drawn.height * 3 // 4))
 
 
 def eventful(run: Run) -> int:

@@ -66,7 +66,7 @@ def _html(document: Document) -> str:
 
 
 def _data_uri(picture: Picture) -> str:
-    return "data:image/png;base64," + b64encode(picture.png).decode()
+    return f"data:image/{picture.format};base64," + b64encode(picture.data).decode()
 
 
 def _plain(value: Any, picture: Callable[[Picture], str]) -> Any:
@@ -110,8 +110,8 @@ def _pdf(document: Document) -> bytes:
 def _put_pictures(document: Document, folder: Path) -> dict[int, str]:
     names = {}
     for number, picture in enumerate(document.pictures(), start=1):
-        name = f"{number:02}-{re.sub(r'[^A-Za-z0-9_-]+', '-', picture.name)[:60]}.png"
-        (folder / name).write_bytes(picture.png)
+        name = f"{number:02}-{re.sub(r'[^A-Za-z0-9_-]+', '-', picture.name)[:60]}.{picture.format}"
+        (folder / name).write_bytes(picture.data)
         names[id(picture)] = name
     return names
 
@@ -120,7 +120,7 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{path.stem}_files")
 
 
-_OURS = re.compile(r"[0-9]{2,}-[A-Za-z0-9_-]*\.png")
+_OURS = re.compile(r"[0-9]{2,}-[A-Za-z0-9_-]*\.(png|jpeg)")
 """How pictures are named: nothing else is ever removed."""
 
 

@@ -41,6 +41,12 @@ def measured(run: Run) -> dict[str, dict[str, Any]]:
     return {str(name): dict(one) for name, one in kpis.items() if isinstance(one, Mapping)} if isinstance(kpis, Mapping) else {}
 
 
+def plans(run: Run) -> list[str]:
+    """Return the names of the scenario's plans; none where it has no such section."""
+    said = run.scenario.get("plans") or []
+    return [str(name) for name in said] if isinstance(said, Mapping | list) else [str(said)]
+
+
 def chosen(run: Run, said: Mapping[str, Any]) -> np.ndarray:
     """Return the (time, element) values of a KPI's port at its elements (`at`), all of them where it names none.
 

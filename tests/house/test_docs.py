@@ -302,6 +302,8 @@ def test_a_page_has_one_title_and_lines_that_fit(page: Path) -> None:
     assert lines[0].startswith("# ")
     assert sum(line.startswith("# ") for line in prose(page).splitlines()) == 1
     prosaic = [(number, line) for number, line in enumerate(lines, 1) if not line.startswith("|")]  # a table's row cannot be wrapped
+    if page.parent.name == "rehearsals":  # written by `twin page`, a paragraph a line
+        prosaic = []
     assert [f"{number}: {len(line)}" for number, line in prosaic if len(line) > 140] == []
     if page.parent.name == "decisions":
         assert len(lines) < 60

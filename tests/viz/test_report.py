@@ -187,7 +187,7 @@ def test_maps_show_before_during_and_after_by_rule(run):
         "During, 21:32:00: the first sample at which the most elements were off that were on at the start (1).",
         "After, 21:40:00: the last sample.",
     ]
-    images = [np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")) for picture in pictures.items[-3:]]
+    images = [np.asarray(Image.open(io.BytesIO(picture.data)).convert("RGB")) for picture in pictures.items[-3:]]
     assert all(len(np.unique(image.reshape(-1, 3), axis=0)) > 50 for image in images)
     assert (images[0] != images[1]).any()
 
