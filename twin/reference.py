@@ -48,7 +48,7 @@ def _model(name: str, cls: type[Model]) -> Iterator[str]:
     yield from _items("Actions", (_action(name, verb) for verb in cls.actions.values()))
     yield from _section("Notices", ("notice", "of a", "severity"), map(_notice, cls.declared_notices.values()))
     if cls.moving:
-        yield "Moving things (tracks): " + ", ".join(cls.moving.values()) + ".\n"
+        yield textwrap.fill("Moving things (tracks): " + ", ".join(cls.moving.values()) + ".", WIDTH) + "\n"
 
 
 def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
