@@ -17,8 +17,6 @@ from viz.typeset import escape_markdown
 from viz.whereabouts import Whereabouts
 from viz.words import clock_span, place_name, plural, status_cell
 
-ROWS = 40
-"""So many rows of the journal are on a page; the report of the run has more."""
 SIDES = ("nothing", "plan")
 """How the two runs are called in tables: without the scenario's plans, and with them."""
 APART = ("name", "title", "plans")
@@ -90,7 +88,7 @@ def document(one: Rehearsed, picture: Picture) -> Document:
     run = one.run
     sections = [
         Section("Purpose", _purpose(one)),
-        Section("What happened, who did it and why", report.happened(run, story.rows(run), Whereabouts(run), ROWS)),
+        Section("What happened, who did it and why", report.happened(run, story.rows(run), Whereabouts(run))),
         Section("Key figures", [tables.figures(tables.rows_of(run))]),
         Section("What the plan changed", _changed(one)),
         Section("How to make it again", _again(one)),

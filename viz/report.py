@@ -131,15 +131,21 @@ def happened(run: Run, rows: Sequence[story.Row], where: Whereabouts, most: int 
     shown = story.telling(rows, most)
     if not shown:
         return [Text("The journal is empty: nothing was done, and no model had anything to report.")]
+    reasons = any(row.by or row.why for row in shown)
+    columns, widths = (("who and why",), (2.4,)) if reasons else ((), ())
     body: list[Sequence[str | Cell]] = []
     for row in shown:
         delay = row.seen_s - row.happened_s
         said = [row.where, where.names(row.model, row.elements), row.facts, f"seen {delay} s later" if delay > 0 else ""]
         source = f" ({row.source})" if row.source and row.source != "model" else ""
-        body.append([run.clock(row.happened_s), _kind(row), f"{row.what}{source}", "; ".join(one for one in said if one)])
+        told = [run.clock(row.happened_s), _kind(row), f"{row.what}{source}", "; ".join(one for one in said if one)]
+        body.append([*told, "; ".join(one for one in (row.by, row.why) if one)] if reasons else told)
     left = len(rows) - len(shown)
     more = f"{left:,} more rows are not written out here: actions, what was degraded and the first and last of each kind come first."
-    return [Table(("time", "kind", "what", "where and facts"), body, (1, 1.2, 2.4, 4.6)), *([Text(more)] if left else [])]
+    return [
+        Table(("time", "kind", "what", "where and facts", *columns), body, (1, 1.2, 2.4, 4.6, *widths)),
+        *([Text(more)] if left else []),
+    ]
 
 
 def _happened(found: Found) -> list[Block]:
@@ -166,9 +172,9 @@ def _happened(found: Found) -> list[Block]:
 
 
 def _kind(row: story.Row) -> Cell:
-    if row.kind in story.GIVEN:
+    if row.kind in (*story.GIVEN, story.PLANNED):
         return Cell(row.kind, "info")
-    if row.kind == "degraded" or row.severity in ("error", "critical"):
+    if row.kind == "degraded" or row.severity in story.GRAVE:
         return Cell(row.kind, "bad")
     return Cell("warning" if row.severity == "warning" else row.kind, "warn" if row.severity == "warning" else "quiet")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,10 @@ GIVEN = ("action", "inject")
 """Kinds of rows that somebody did to the city; all others are what the city did."""
 
 QUIET = ("debug",)
-LOUD = ("warning", "error", "critical")
+PLANNED = "plan"
+"""Rows of this kind are what plans decided."""
+GRAVE = ("alarm", "error", "critical")
+LOUD = ("warning", *GRAVE)
 FACTS = 160
 """So many letters of a row's facts are written out."""
 NAMED = 4
@@ -39,6 +42,8 @@ class Row:
     elements: tuple[str, ...]
     count: int
     facts: str
+    why: str = ""
+    by: str = ""
 
     @property
     def what(self) -> str:
@@ -56,10 +61,13 @@ class Row:
         return f"journal {run.clock(self.happened_s)}, {self.model}.{self.name} {self.where}".strip()
 
 
-def _facts(several: Sequence[Any]) -> str:
+def _shared(several: Sequence[Any]) -> dict[str, Any]:
     """Return the facts that all rows of a group share."""
     first = several[0] if isinstance(several[0], dict) else {}
-    same = {key: value for key, value in first.items() if all(isinstance(one, dict) and one.get(key) == value for one in several)}
+    return {key: value for key, value in first.items() if all(isinstance(one, dict) and one.get(key) == value for one in several)}
+
+
+def _facts(same: Mapping[str, Any]) -> str:
     said = ", ".join(f"{key} {words.number(value) if type(value) in (int, float) else value}" for key, value in same.items())
     return said if len(said) <= FACTS else said[: FACTS - 1].rsplit(" ", 1)[0].rstrip(",") + " …"
 
@@ -73,17 +81,19 @@ def rows(run: Run) -> list[Row]:
     for (seen_s, happened_s, kind, model, name, severity, source), group in loud.groupby(keys, sort=False):
         elements = tuple(dict.fromkeys(one for one in group["element"] if one))
         said = (int(seen_s), int(happened_s), kind, model, name, severity, source, elements, len(group))
-        found.append(Row(*said, _facts(list(group["facts"]))))
+        same = _shared(list(group["facts"]))
+        why, by = (str(same.pop(key, "")) if kind in (*GIVEN, PLANNED) else "" for key in ("why", "by"))
+        found.append(Row(*said, _facts(same), why, by))
     return found
 
 
 def telling(found: Sequence[Row], most: int) -> list[Row]:
-    """Keep what was done, then the first and last of each kind of what was degraded and noticed, then others, in order."""
+    """Keep what was done and decided, then the first and last of each kind of what was degraded and noticed, then others, in order."""
     first, last = {row.what: i for i, row in reversed(list(enumerate(found)))}, {row.what: i for i, row in enumerate(found)}
 
     def rank(i: int) -> tuple[int, int]:
         row = found[i]
-        if row.kind in GIVEN:
+        if row.kind in (*GIVEN, PLANNED):
             return 0, i
         return (1 if first[row.what] == i else 2 if last[row.what] == i else 3), i
 

@@ -129,7 +129,7 @@ def test_curves_and_difference_maps_are_pictures_with_something_on_them(a, b):
     assert [one.caption for one in maps.items] == [
         "roads.speed_m_per_s at 21:32:00: red where late (B) is higher, blue where early (A) is."
     ]
-    image = np.asarray(Image.open(io.BytesIO(maps.items[0].png)).convert("RGB")).astype(int)
+    image = np.asarray(Image.open(io.BytesIO(maps.items[0].data)).convert("RGB")).astype(int)
     red = (image[..., 0] > image[..., 2] + 60).sum()
     assert red > 500  # E1 is faster in B, where it is still open
     (curves,) = (block for block in section(said, "Curves") if isinstance(block, Pictures))

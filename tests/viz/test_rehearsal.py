@@ -15,8 +15,9 @@ from ruamel.yaml import YAML
 from twin import cli
 from twin.errors import InputError
 from twin.results import open_run
-from viz import rehearsal, shot
+from viz import rehearsal, report, shot, story
 from viz.rehearsal import Rehearsed
+from viz.whereabouts import Whereabouts
 
 PLANS = "plans:\n  shut_in_time: {levels: {}}\n"
 
@@ -90,6 +91,24 @@ def test_a_page_of_a_reduced_file_says_so_first(one, tmp_path):
     text = rehearsal.write(Rehearsed(reduced, one.says, one.run, one.nothing), tmp_path).read_text("utf-8")
     assert text.splitlines()[6].startswith("> **Note.** Made from the reduced size of this rehearsal")
     assert "(reduced size)" in (tmp_path / "README.md").read_text("utf-8")
+
+
+def test_the_timeline_says_who_did_it_and_why(one):
+    plan = story.Row(60, 60, "plan", "plans", "level_reached", "info", "plan", (), 1, "level II", "water.pressure_m['J17'] = 8 m < 10 m")
+    did = story.Row(120, 120, "action", "roads", "close", "info", "plan", ("E1",), 1, "name detour", "level II", "police")
+    noticed = story.Row(121, 121, "notice", "roads", "jam", "alarm", "model", ("E2",), 1, "")
+    (table,) = report.happened(one.run, [plan, did, noticed], Whereabouts(one.run))
+    assert table.columns[-1] == "who and why"
+    assert [row[-1] for row in table.rows] == ["water.pressure_m['J17'] = 8 m < 10 m", "police; level II", ""]
+    assert [row[1].tone for row in table.rows] == ["info", "info", "bad"]
+
+
+def test_facts_of_the_journal_give_who_and_why(tmp_path):
+    run = open_run(drill.record(tmp_path / "plain"))
+    run.events.at[0, "facts"] |= {"why": "it leaked", "by": "duty engineer"}
+    first = story.rows(run)[0]
+    assert (first.by, first.why) == ("duty engineer", "it leaked")
+    assert "leaked" not in first.facts
 
 
 def test_a_run_of_another_scenario_is_refused(one, tmp_path):

@@ -104,8 +104,8 @@ def test_a_figure_that_missed_its_target_never_looks_like_it():
 
 
 def test_facts_are_written_as_people_write_them_and_a_cut_shows():
-    assert story._facts([{"people": 61443.0, "gate": "S"}]) == "people 61,443, gate S"
-    assert story._facts([{"why": "word " * 90}]).endswith(" …")
+    assert story._facts({"people": 61443.0, "gate": "S"}) == "people 61,443, gate S"
+    assert story._facts({"why": "word " * 90}).endswith(" …")
 
 
 def test_a_figure_without_target_that_has_no_value_is_no_failure(run):
