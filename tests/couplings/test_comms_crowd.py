@@ -64,6 +64,41 @@ def test_a_crowd_blocks_the_cell_it_stands_under(tmp_path):
         calls_are_blocked(stage.run(cut="people"))
 
 
+def part_of_them_leaves(run: Run) -> None:
+    alerted = series(run, "comms.alerted", "square")
+    assert 0.5 < alerted[-1] < 0.95, "a telephone in twelve shows no alert"
+    told = series(run, "crowd.told", "everybody")
+    assert told[0] == 0
+    assert told[-1] == pytest.approx(60 * alerted[-1], abs=9), "heard: as many know as the alert has reached"
+    seated = sum(series(run, "crowd.seated", sector)[-1] for sector in run.fields["crowd"]["seated"].indexes["sector"])
+    assert seated >= 60 - told[-1] > 0, "heard: who was not reached keeps the seat"
+    assert seated < 40, "most of those who know have gone"
+
+
+def test_an_alert_by_telephone_moves_only_those_it_reaches(tmp_path):
+    (tmp_path / "pack" / "crowd").mkdir(parents=True)
+    (tmp_path / "pack" / "comms").mkdir()
+    setup = Crowd.demo(tmp_path / "pack" / "crowd")
+    areas, ground = setup.files["areas"], Crowd.read(setup)
+    network = document()
+    network["areas"] = [{"id": "square", "ring": [[-60, -60], [60, -60], [60, 60], [-60, 60]], "people": 0.0}]
+    network["sites"][0] |= {"x": 0.0, "y": 0.0}
+    (tmp_path / "pack" / "comms" / "comms.json").write_text(json.dumps(network))
+    rows = "".join(f"crowd,{area},comms,square,people\ncomms,square,crowd,{area},alert\n" for area in ground.elements()["area"].ids)
+    files = f"{{crowd: {{files: {{areas: crowd/{areas.name}}}}}, comms: {{files: {{network: comms/comms.json}}}}}}"
+    models = "{crowd: {people: 60, ends: +30 min, onset: 5 s, cell: 0.5 m}, comms: {period: 10 s}}"
+    stage = Stage(tmp_path / "runs", pack(tmp_path, rows, models, files, 240))
+    events = (
+        {"at": "+13 s", "do": "comms.send_alert", "area": "square"},
+        {"at": "+13 s", "do": "crowd.advise", "area": ground.sectors[0].area},
+    )
+    part_of_them_leaves(stage.run(*events))
+    unsent = stage.run(events[1])
+    assert series(unsent, "crowd.told", "everybody")[-1] == 0, "an advice that nobody sends reaches nobody"
+    with pytest.raises(AssertionError, match="heard: "):
+        part_of_them_leaves(stage.run(*events, cut="alert"))
+
+
 def reds_are_sent_on(run: Run) -> None:
     pressure = series(run, "water.pressure_m", "J1")
     assert pressure[0] > 14 > pressure[-1], "the main is broken"
