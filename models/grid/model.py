@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -14,12 +14,12 @@ from models.grid.accounts import accounts
 from models.grid.backup import Backup
 from models.grid.loads import Loads
 from models.grid.network import GridNetwork, read_network
+from models.grid.options import GridOptions
 from models.grid.protection import Relay
 from models.grid.switching import Switching
 from twin.looks import Looks, SetLook
-from twin.model import Account, Model, Options, Setup, Snapshot, action
+from twin.model import Account, Model, Setup, Snapshot, action
 from twin.ports import At, In, Notice, Out, State
-from twin.units import Quantity, Seconds
 
 Line = Annotated[str, At("line")]
 Trafo = Annotated[str, At("trafo")]
@@ -35,26 +35,6 @@ SHED_STEP = 0.05
 """Loads are given up in steps of a twentieth where no voltage solution exists, as under-voltage relays do."""
 TIME_S = 3600.0
 """Seconds in an hour, between MW and MWh."""
-
-
-class GridOptions(Options):
-    """The keys of a scenario's `grid:` stanza."""
-
-    solver: Literal["auto", "pgm", "pandapower"] = "auto"
-    """auto: power-grid-model where it agrees with pandapower on this network, else pandapower"""
-    overload_trips: bool = True
-    line_pickup: Annotated[float, Field(ge=1)] = 1.2
-    """current setting of line relays over rated current"""
-    line_tms: Annotated[float, Field(gt=0)] = 0.5
-    """time multiplier of line relays, IEC 60255-151 standard inverse"""
-    trafo_pickup: Annotated[float, Field(ge=1)] = 1.3
-    trafo_tms: Annotated[float, Field(gt=0)] = 1.0
-    trips_above_depth: Annotated[Quantity("m"), Field(gt=0)] = 0.5  # type: ignore[valid-type]
-    """water at a substation that trips its transformers: plinths and cabinets stand about this high; synthetic"""
-    relay_reset: Seconds = 60
-    """time in which a relay that had nearly operated returns to rest"""
-    power_factor: Annotated[float, Field(gt=0, le=1)] = 0.95
-    """of venues and of what other models draw (pumps, chargers)"""
 
 
 class Grid(Model):
@@ -78,6 +58,7 @@ class Grid(Model):
     vm_pu = Out(at="bus", unit="pu", label="voltage", cmap="RdYlBu", range=(0.9, 1.05))
     served_mw = Out(at="bus", unit="MW", label="load served")
     unserved_mw = Out(at="bus", unit="MW", label="load not served")
+    curtailed_mw = Out(at="bus", unit="MW", label="load given up by agreement")
     loading_percent = Out(at="line", unit="%", label="line loading", cmap="RdYlBu_r", range=(0.0, 120.0))
     p_mw = Out(at="line", unit="MW", label="power into the line")
     trafo_loading_percent = Out(at="trafo", unit="%", label="transformer loading", cmap="RdYlBu_r", range=(0.0, 120.0))
@@ -95,6 +76,7 @@ class Grid(Model):
     faulted = State(at="line", dtype=bool)
     bus_factor = State(at="bus", fill=1.0)
     bus_kept = State(at="bus", fill=1.0)
+    bus_agreed = State(at="bus", fill=1.0)
     line_travel = State(at="line")
     trafo_travel = State(at="trafo")
     was_wet = State(at="trafo", dtype=bool)
@@ -143,7 +125,7 @@ class Grid(Model):
         self.energy_mwh = np.zeros(4)  # from infeeds, from generators, served, lost
         self.power_mw = np.zeros(4)  # the same, as of the last power flow
         self.good_s, self.is_old = -1, False  # when a power flow was found last, and whether the present one is from then
-        self.loads = Loads(net, setup.start)
+        self.loads = Loads(net, setup.start, options.profile)
         self.tan_phi = math.tan(math.acos(options.power_factor))
         self.gas_bus = np.array([unit.bus for unit in net.gas_units], int)
         self.gas_rated_mw = np.array([unit.rated_mw for unit in net.gas_units], float)
@@ -241,6 +223,11 @@ class Grid(Model):
         self.bus_factor[self.index("bus", bus)] = factor
 
     @action
+    def curtail(self, bus: Bus, share: Fraction) -> None:
+        """Have the users at `bus` take `share` less than they want, as agreed (demand response): not unserved; 0 ends it."""
+        self.bus_agreed[self.index("bus", bus)] = 1.0 - share
+
+    @action
     def start_generator(self, venue: Venue) -> None:
         """Start a venue's generator by hand, also one whose automatic start failed; it carries after its start time."""
         row = self.index("venue", venue)
@@ -306,7 +293,10 @@ class Grid(Model):
         return min(known) if known else None
 
     def _factor(self) -> np.ndarray:
-        """Return each load's factor before anything is shed: its profile times its bus's scale."""
+        """Return each load's factor before anything is shed: its profile, its bus's scale, and what its users agreed to."""
+        return self._wanted() * self.bus_agreed[self.loads.bus]
+
+    def _wanted(self) -> np.ndarray:
         return self.loads.by_profile(self.now_s) * self.bus_factor[self.loads.bus]
 
     def _demand(self, kept: float) -> Any:
@@ -380,6 +370,8 @@ class Grid(Model):
         self.loading_percent, self.p_mw, self.trafo_loading_percent = flow.line_percent, flow.line_mw, flow.trafo_percent
         self.source_mw, self.losses_mw = flow.source_mw, flow.losses_mw
         self.unserved_mw = self._unserved(flow.energized, kept)
+        agreed = np.bincount(self.loads.bus, self.loads.p_mw * (self._wanted() - self._factor()), len(self.bus_agreed))
+        self.curtailed_mw = np.where(flow.energized, agreed, 0.0)
         self.venue_powered, self.venue_fuel_l = self.backup.powered(), self.backup.fuel_l
         live_gas = flow.energized[self.gas_bus]
         self.gas_unit_p_mw = np.where(live_gas, self.gas_rated_mw * np.clip(self.fuel_fraction, 0.0, 1.0), 0.0)
