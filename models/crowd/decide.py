@@ -17,7 +17,9 @@ from models.crowd.network import CrowdNetwork
 
 METRO, COACH, CAR, FOOT = range(4)
 MODES = ("metro", "coach", "car", "foot")
-SEATED, LEAVING, GONE = range(3)
+SEATED, LEAVING, GONE, COMING, INBOUND = range(5)
+"""A group is in its seats, on its way home, gone, still to come, on its way to its seats."""
+NEVER_S = np.iinfo(np.int64).max
 
 SIZES = {1: 0.22, 2: 0.42, 3: 0.20, 4: 0.16}
 """Shares of groups by size (synthetic; no survey of the evening is known)."""
@@ -39,7 +41,8 @@ class Groups:
 
     `home` is the target a group is bound to (its own car, the exit towards its home), -1 where it may choose.
     `think_s` is when it next looks around; `lag_s` how long news takes to reach it; `come` how many of its
-    people have reached the target.
+    people have reached the target. Who is not there at the start comes at `comes_s` by way of the target `origin`;
+    `inside` counts its people who have reached their seats.
     """
 
     size: np.ndarray
@@ -55,6 +58,9 @@ class Groups:
     target: np.ndarray
     think_s: np.ndarray
     come: np.ndarray
+    comes_s: np.ndarray
+    origin: np.ndarray
+    inside: np.ndarray
 
     def __len__(self) -> int:
         return len(self.size)
@@ -107,8 +113,11 @@ def draw(
         held=np.zeros(count, bool),
         gate=np.full(count, -1, np.int32),
         target=np.full(count, -1, np.int32),
-        think_s=np.full(count, np.iinfo(np.int64).max, np.int64),
+        think_s=np.full(count, NEVER_S, np.int64),
         come=np.zeros(count, np.int32),
+        comes_s=np.full(count, -1, np.int64),
+        origin=np.full(count, -1, np.int32),
+        inside=np.zeros(count, np.int32),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 
 from models.crowd.decide import Groups, Outlook
+from models.crowd.inflow import Inflow
 from models.crowd.kernel import WAITING, WALKER, Fields, Gates, Ground, Walkers
 from models.crowd.network import CrowdNetwork, Gate
 from models.crowd.quickest import FREE_M_PER_S, Load, bend, lay
@@ -27,23 +28,29 @@ LOOK_S = 4
 """People see on whole multiples of this (s) where their way is crowded: inside the venue, before its gates and stations."""
 PLAZA_M, FORECOURT_M = 45.0, 120.0
 """How far beyond a gate and how far before the entry of a station ways bend round crowds (m)."""
-OFF, INSIDE, UNDERWAY, PLATFORM = -1, 0, 1, 2
-"""Where a person is: not on the ground, before the venue's gate, after it, or behind the entry of its station."""
+OFF, INSIDE, UNDERWAY, PLATFORM, INBOUND, SEATING = -1, 0, 1, 2, 3, 4
+"""Where a person is: not on the ground; on its way home before the venue's gate, after it, or behind the entry of its
+station; on its way in before the gate, and after it."""
 
 
 class Movement:
     """Everybody on the ground; person `i` belongs to group `group[i]` and has the walker id `i`.
 
-    Areas where two overlap belong to the later one. InputError names a target that no gate reaches.
+    Areas where two overlap belong to the later one. InputError names a target that no gate reaches. `inflow` is made
+    where somebody is still to come.
     """
 
-    def __init__(self, network: CrowdNetwork, group: np.ndarray, *, cell_m: float, dt_s: float, source: str) -> None:
+    INBOUND, SEATING = INBOUND, SEATING
+
+    def __init__(self, network: CrowdNetwork, group: np.ndarray, *, cell_m: float, dt_s: float, source: str, inflow: bool = False) -> None:
         self.network, self.group, self.dt_s = network, group, dt_s
         self.substeps = round(1.0 / dt_s)
         walkable = _walkable(network)
         self.ground = Ground(walkable, cell_m=cell_m, areas=_disjoint([area.ring for area in network.areas]))
         self._shape(network)
         self._route(network)
+        self.inflow = Inflow(self) if inflow else None
+        self._survey(None)
         capacity = np.array([gate.flow_per_s for gate in network.gates])
         self.walkers = Walkers(self.ground, self.fields, gates=Gates(self.lines, capacity_per_s=capacity))
         self.leg = np.full(len(group), OFF, np.int8)
@@ -72,6 +79,8 @@ class Movement:
     def _outward(self, network: CrowdNetwork, i: int, gate: Gate) -> np.ndarray:
         along = np.subtract(gate.line[1], gate.line[0])
         normal = np.array([along[1], -along[0]]) / np.hypot(*along)
+        if gate.role == "way":
+            return normal
         shut = self.seating[:-1] if gate.role == "venue" else np.isin(np.arange(len(network.areas)), self.platform[self.entry == i])
         for reach in (0.5, 1.0, 2.0, 4.0):
             label = self.ground.area_at(*(self.middle[i] + reach * np.array([normal, -normal])).T)
@@ -80,7 +89,7 @@ class Movement:
                 return -normal if before[0] else normal
         return normal
 
-    def _pocket(self, gate: int, *, sign: float) -> Any:
+    def pocket(self, gate: int, *, sign: float) -> Any:
         """Return the strip behind a gate that a way through it leads to; `sign` 1 is outward."""
         a, b = self.lines[gate].reshape(2, 2)
         near, far = (sign * k * self.ground.cell_m * self.outward[gate] for k in (2.0, 4.5))
@@ -94,13 +103,14 @@ class Movement:
         venue = self.lines[self.venue_gates]
         self.gate_field = np.full(len(network.gates), -1, np.int32)
         every = np.arange(len(self.lines))
+        self.venue = np.flatnonzero(self.venue_gates)
         self.others = {
             g: np.concatenate([self.lines[self.venue_gates & (every != g)], self._around(g)])
             for g in np.flatnonzero(self.venue_gates).tolist()
         }
         for g, others in self.others.items():
-            self.gate_field[g] = self.fields.add(self._pocket(g, sign=1.0), absorbs=False, closed=others)
-        ways = self.fields.add_all([self._pocket(g, sign=-1.0) for g in self.entry.tolist()], absorbs=False, closed=venue)
+            self.gate_field[g] = self.fields.add(self.pocket(g, sign=1.0), absorbs=False, closed=others)
+        ways = self.fields.add_all([self.pocket(g, sign=-1.0) for g in self.entry.tolist()], absorbs=False, closed=venue)
         rings = [row.ring for row in (*network.carparks, *network.exits)]
         ways += self.fields.add_all([shapely.Polygon(ring) for ring in rings], closed=venue)
         self.way_field = np.array(ways, np.int32)
@@ -113,8 +123,6 @@ class Movement:
             shut = self.lines[self.entry[s] : self.entry[s] + 1]
             doors = [shapely.Polygon(ring) for ring in station.doors]
             self.door_field[s, : len(doors)] = self.fields.add_all(doors, absorbs=False, closed=shut)
-        self.venue = np.flatnonzero(self.venue_gates)
-        self._survey(None)
 
     def _survey(self, area_cost: np.ndarray | None) -> None:
         """Keep the ways to gates and into stations as they are with nobody in them."""
@@ -129,6 +137,9 @@ class Movement:
         for t, field in enumerate(self.way_field.tolist()):
             where = plaza | (self.fields.far_m[field] < FORECOURT_M) if t < self.station_count else plaza
             self.ways.append(self.fields.surroundings(field, where=where, closed=venue, area_cost=area_cost))
+        if self.inflow is not None:
+            for g, closed in self.inflow.closed.items():
+                self.ways.append(self.fields.surroundings(int(self.inflow.gate_field[g]), where=plaza, closed=closed, area_cost=area_cost))
 
     def look(self) -> None:
         """Bend the ways to gates and into stations round the crowds before them."""
@@ -148,11 +159,20 @@ class Movement:
         corners = [a - along, a - along + out, b + along + out, b + along]
         return np.array([np.concatenate(pair) for pair in itertools.pairwise(corners)])
 
+    def bar(self, shut: np.ndarray) -> None:
+        """Let gates be passed as `shut` (gates, 2) leaves them: not inwards, not outwards; `weigh` finds the ways anew."""
+        left = np.einsum("ij,ij->i", self.outward, np.diff(self.lines.reshape(-1, 2, 2), axis=1)[:, 0, ::-1] * [-1.0, 1.0]) > 0
+        sides = np.where(left[:, None], shut[:, ::-1], shut)  # to the left is outwards, or inwards
+        self.walkers.gates.shut[:] = sides
+        self.fields.one_way = [(self.lines[gate], side) for gate, side in np.argwhere(sides).tolist()]
+
     def weigh(self, area_cost: np.ndarray) -> None:
         """Let each metre in area k cost `area_cost[k]` metres to everybody who looks for a way."""
         for g, others in self.others.items():
             self.fields.rebuild(int(self.gate_field[g]), closed=others, area_cost=area_cost)
         self.fields.rebuild(*self.way_field.tolist(), closed=self.lines[self.venue_gates], area_cost=area_cost)
+        if self.inflow is not None:
+            self.inflow.rebuild(area_cost)
         self._survey(area_cost)
         self._bend()
 
@@ -191,24 +211,30 @@ class Movement:
             limit = min(int(most[sector]), len(queue))
             if limit:
                 spots = self.mouths[sector]
-                free = spots[self._free(spots)][:limit]
+                free = spots[self.free(spots)][:limit]
                 out[sector] = len(free)
                 persons.append(np.array(queue[: len(free)], np.int64))
                 places.append(free)
-        self._add(np.concatenate(persons), np.concatenate(places), groups)
+        who = np.concatenate(persons)
+        of = self.group[who]
+        self.put(who, np.concatenate(places), self.gate_field[groups.gate[of]], groups.speed_m_per_s[of], groups.mode[of])
+        self.leg[who] = INSIDE
         return out
 
-    def _add(self, persons: np.ndarray, places: np.ndarray, groups: Groups) -> None:
+    def put(self, persons: np.ndarray, places: np.ndarray, field: np.ndarray, speed_m_per_s: np.ndarray, kind: Any) -> None:
+        """Put persons on the ground at `places`."""
         records = np.empty(len(persons), WALKER)
-        of = self.group[persons]
-        records["id"], records["kind"], records["radius_m"] = persons, groups.mode[of], BODY_RADIUS_M
+        records["id"], records["kind"], records["radius_m"] = persons, kind, BODY_RADIUS_M
         records["x_m"], records["y_m"] = places.T
-        records["desired_speed_m_per_s"] = groups.speed_m_per_s[of]
-        records["field"] = self.gate_field[groups.gate[of]]
+        records["desired_speed_m_per_s"], records["field"] = speed_m_per_s, field
         self.walkers.add(records)
-        self.leg[persons] = INSIDE
 
-    def _free(self, spots: np.ndarray) -> np.ndarray:
+    def seconds(self, field: int, places: np.ndarray) -> np.ndarray:
+        """Return how long people take to walk from `places` to the target of a field."""
+        return self.fields.distance_m(int(field), *places.T) / WALK_M_PER_S
+
+    def free(self, spots: np.ndarray) -> np.ndarray:
+        """Say of each place whether nobody stands in it."""
         low, high = spots.min(0) - ENTER_CLEAR_M, spots.max(0) + ENTER_CLEAR_M
         w = self.walkers
         near = (w.x_m >= low[0]) & (w.x_m <= high[0]) & (w.y_m >= low[1]) & (w.y_m <= high[1])
@@ -225,6 +251,8 @@ class Movement:
         self.come_s[arrived["id"]] = now_s
         gone = arrived[self.fields.absorbs[arrived["field"]]]
         self.leg[gone["id"]] = OFF
+        if self.inflow is not None:
+            gone = self.inflow.seat(gone, groups)
         self._turn(groups)
         target = np.searchsorted(self.way_field, gone["field"])
         return np.column_stack([gone["id"], target]).astype(np.int64)
@@ -241,6 +269,8 @@ class Movement:
         out[out] = self._past(xy[out])
         self.leg[w.id[out]] = UNDERWAY
         w.retarget(out, self.way_field[target[out]])
+        if self.inflow is not None:
+            self.inflow.turn(label, groups)
         bound = (leg == UNDERWAY) & (target < self.station_count)
         if bound.any():
             station = np.where(bound, target, 0)
@@ -284,6 +314,7 @@ class Movement:
         stays = (leg == PLATFORM) & (w.field == door) & (target < self.station_count)
         self.leg[w.id[(leg == PLATFORM) & ~stays]] = UNDERWAY
         wanted = np.where(stays, door, np.where(leg == INSIDE, self.gate_field[groups.gate[of]], self.way_field[target]))
+        wanted = np.where(leg < INBOUND, wanted, w.field)
         turned = wanted != w.field
         w.retarget(turned, wanted[turned].astype(np.int32))
 
@@ -309,8 +340,8 @@ class Movement:
         w = self.walkers
         leg, of = self.leg[w.id], self.group[w.id]
         target = groups.target[of]
-        before = np.bincount(groups.gate[of][leg == INSIDE], minlength=len(self.lines))
-        to = np.bincount(target[leg != INSIDE], minlength=len(self.way_field))
+        before = np.bincount(groups.gate[of][(leg == INSIDE) | (leg == INBOUND)], minlength=len(self.lines))
+        to = np.bincount(target[(leg == UNDERWAY) | (leg == PLATFORM)], minlength=len(self.way_field))
         still = (leg == PLATFORM) | ((leg == UNDERWAY) & (w.speed_m_per_s < STILL_M_PER_S))
         waiting = np.bincount(target[still & (target < self.station_count)], minlength=self.station_count)
         return before, to, waiting
@@ -342,6 +373,8 @@ class Movement:
         own = {name: getattr(self, name).copy() for name in ("leg", "door", "come_s")}
         seen = np.flatnonzero(self.seen.per_m2)
         load = {"load_at": seen, "load": np.stack([part[seen] for part in self.seen])}
+        if self.inflow is not None:
+            own["inflow"] = self.inflow.save()
         return {"walkers": self.walkers.snapshot(), **own, **load}
 
     def load(self, saved: Mapping[str, Any]) -> None:
@@ -353,13 +386,18 @@ class Movement:
         load[:, saved["load_at"]] = saved["load"]
         self.seen = Load(*load)
         self._bend()
+        if self.inflow is not None:
+            self.inflow.load(saved["inflow"])
 
 
 def _walkable(network: CrowdNetwork) -> Any:
     """Return the union of the patches without the obstacles; parts too thin to stand in are left as they are."""
     ground = shapely.union_all([shapely.Polygon(ring) for ring in network.ground], grid_size=0.001)
     blocks = [shapely.Polygon(ring) for ring in network.obstacles]
-    return shapely.difference(ground, shapely.union_all(blocks, grid_size=0.001), grid_size=0.001) if blocks else ground
+    blocks += [shapely.Polygon(ring) for ring in network.barred]
+    open_ground = shapely.difference(ground, shapely.union_all(blocks, grid_size=0.001), grid_size=0.001) if blocks else ground
+    decks = [shapely.Polygon(ring) for ring in network.bridges]
+    return shapely.union_all([open_ground, *decks], grid_size=0.001) if decks else open_ground
 
 
 def _disjoint(rings: Sequence[Any]) -> list[Any]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.crowd import inflow
 from models.crowd.advice import Advice
-from models.crowd.decide import CAR, GONE, LEAVING, SEATED, Outlook, Town, draw, target_modes
-from models.crowd.engine import Movement
+from models.crowd.decide import CAR, COMING, GONE, INBOUND, LEAVING, SEATED, Outlook, Town, draw, target_modes
+from models.crowd.engine import INSIDE, SEATING, Movement
 from models.crowd.kernel import fruin_level
 from models.crowd.stations import Boarding, CarParks
 
@@ -42,11 +43,14 @@ class Evening:
             onset_s=options.onset,
             spread=options.onset_spread,
         )
+        coming = crowd.arrive_s is not None and options.arriving > 0
+        if coming:
+            inflow.draw(self.groups, self.net, crowd.rng, when_s=crowd.arrive_s, share=options.arriving, ends_s=crowd.ends_s)
         self.of = np.repeat(np.arange(len(self.groups)), self.groups.size)
         self.first = np.cumsum(self.groups.size) - self.groups.size
         self.town = Town(self.groups, target_modes(self.net))
         source = str(crowd.setup.file("areas"))
-        self.movement = Movement(self.net, self.of, cell_m=options.cell, dt_s=options.dt, source=source)
+        self.movement = Movement(self.net, self.of, cell_m=options.cell, dt_s=options.dt, source=source, inflow=coming)
         self.boarding = Boarding(self.net.stations)
         self.parks = CarParks(self.net.carparks)
         sectors, areas, gates = len(self.net.sectors), len(self.net.areas), len(self.net.gates)
@@ -57,7 +61,9 @@ class Evening:
         self.capacity = np.array([gate.flow_per_s for gate in self.net.gates])
         self.width_m = np.array([gate.width_m for gate in self.net.gates])
         self.limit = np.array([station.limit_per_m2 for station in self.net.stations])
-        self.open_share = np.ones(gates)
+        self.open_share, self.metered_per_s = np.ones(gates), np.full(gates, np.inf)
+        self.barred = np.zeros((gates, 2), bool)
+        self.untold = np.zeros(len(self.net.stations), bool)
         self.recent = np.zeros((WINDOW_S, gates), np.int64)
         self.walked = np.zeros(len(self.net.exits), np.int64)
         self.advice = Advice(areas, gates, len(self.groups), [crowd.setup.seed, *crowd.setup.name.encode()])
@@ -80,29 +86,61 @@ class Evening:
     # ---- what happens to the crowd
 
     def set_gate(self, gate: int, width_m: float) -> None:
-        """Leave at most `width_m` of a gate open and let the news spread."""
+        """Leave at most `width_m` of a gate open, unmetered where it opens in full, and let the news spread."""
         served = self.serves
         self.open_share[gate] = min(width_m / self.width_m[gate], 1.0)
+        if np.isinf(width_m):
+            self.metered_per_s[gate] = np.inf
         self._meter()
         self._announce(served)
-        self._tell(self.groups.state == LEAVING)
+        self._tell(self.on_their_way)
+        if self.net.gates[gate].role == "way" and (self.open_share[gate] == 0) != self.barred[gate].all():
+            self.bar(gate, np.full(2, self.open_share[gate] == 0))
+
+    def meter(self, gate: int, per_s: float) -> None:
+        """Let at most so many people a second through a gate and let the news spread."""
+        self.metered_per_s[gate] = per_s
+        self._meter()
+        self._tell(self.on_their_way)
+
+    def bar(self, gate: int, shut: np.ndarray) -> None:
+        """Let nobody pass a gate inwards (`shut[0]`), outwards (`shut[1]`); all ways are found anew."""
+        self.barred[gate] = shut
+        self._weigh(self.serves)
+
+    @property
+    def on_their_way(self) -> np.ndarray:
+        """The groups that look for a way: out, or in."""
+        return (self.groups.state == LEAVING) | (self.groups.state == INBOUND)
 
     def set_headway(self, station: int, headway_s: float) -> None:
         """Change the headway; not below what the dwell allows."""
         least = self.boarding.dwell_s[station] * self.boarding.tracks[station]
         self.boarding.set_headway(station, max(headway_s, float(least)), self.now_s)
 
-    def switch_station(self, station: int, *, stopped: bool | None = None, powered: bool | None = None) -> None:
-        """Stop or start the service of a station."""
+    def switch_station(self, station: int, *, stopped: bool | None = None, powered: bool | None = None, told: bool = True) -> None:
+        """Stop or start the service of a station; people who are not told go on as if it ran."""
         ran = self.serves
+        if stopped is not None:
+            self.untold[station] = stopped and not told
+        if stopped is False:
+            self.boarding.trains_again(station)
         self.boarding.switch(station, self.now_s, stopped=stopped, powered=powered)
+        self._announce(ran)
+
+    def bus_bridge(self, station: int, buses: int, headway_s: float) -> None:
+        """Let buses come in place of the trains of a station, from now on."""
+        ran = self.serves
+        self.untold[station] = False
+        self.boarding.bus_bridge(station, buses, headway_s, self.now_s)
+        self.crowd.bus_bridge_began(station, buses=buses)
         self._announce(ran)
 
     @property
     def serves(self) -> np.ndarray:
         """The stations people can use: trains run, the entry is open, the platform is not being cleared."""
         moving = self.movement
-        return self.boarding.runs & (self.open_share[moving.entry] > 0) & ~self.cleared[moving.platform]
+        return (self.boarding.runs | self.untold) & (self.open_share[moving.entry] > 0) & ~self.cleared[moving.platform]
 
     def _announce(self, served: np.ndarray) -> None:
         """Report the stations that closed or opened since `served`, and spread the news among those it concerns."""
@@ -174,11 +212,12 @@ class Evening:
         self.clearing_s[~self.cleared] = -1
         self._set_ways()
         self._announce(served)
-        self._tell(self.groups.state == LEAVING)
+        self._tell(self.on_their_way)
 
     def _set_ways(self) -> None:
         options = self.crowd.options
         dark = np.where(self.lit, 1.0, options.dark_aversion / options.dark_speed)
+        self.movement.bar(self.barred)
         self.movement.walkers.speed_factor[:] = np.where(self.lit, 1.0, options.dark_speed)
         self.movement.weigh(np.where(self.cleared, CLEAR_COST * dark, dark))
         self.near, self.way = self.movement.tables()
@@ -217,7 +256,8 @@ class Evening:
         return moved
 
     def _busy(self) -> bool:
-        return bool(len(self.movement.walkers)) or any(self.mouth) or any(self.parks.queues)
+        coming = self.movement.inflow is not None and any(self.movement.inflow.waiting)
+        return bool(len(self.movement.walkers)) or any(self.mouth) or any(self.parks.queues) or coming
 
     def _spread_advice(self, now_s: int) -> None:
         seats = self.sector_area[self.groups.sector]
@@ -230,6 +270,7 @@ class Evening:
         """Let the groups whose time has come stand up, and those whom news has reached think again."""
         if self.advice.given:
             self._spread_advice(now_s)
+        self._come(now_s)
         due, thinking = self.town.due(now_s), self._still_here(self.town.thinking(now_s))
         if not len(due) and not len(thinking):
             return
@@ -266,15 +307,33 @@ class Evening:
     def _outlook(self, now_s: int) -> Outlook:
         """Weigh queues: people before each gate at its capacity, people bound for a station at what it takes away."""
         before, to, _ = self.movement.bound(self.groups)
-        flow = self.capacity * self.open_share
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gate_s = np.where(flow > 0, before / flow, np.inf)
+        gate_s = self._queue_s(before)
         wait_s = np.zeros(len(self.way[0]))
         stations = len(self.net.stations)
-        wait_s[:stations] = np.where(self.serves, self.boarding.wait_s(to[:stations]), np.inf)
+        wait_s[:stations] = np.where(self.serves, self.boarding.wait_s(to[:stations], self.serves), np.inf)
         wait_s[self.cleared[self.movement.target_area] & (self.movement.target_area >= 0)] = np.inf
         self._report_jams(gate_s, before, now_s)
         return Outlook(self.near, self.way, gate_s, wait_s)
+
+    def _queue_s(self, before: np.ndarray) -> np.ndarray:
+        """Return how long the people before each gate take to pass it."""
+        flow = np.minimum(self.capacity * self.open_share, self.metered_per_s)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(flow > 0, before / flow, np.inf)
+
+    def _come(self, now_s: int) -> None:
+        """Let the groups come that are due, and those on their way in look round when they hear something."""
+        moving, groups = self.movement, self.groups
+        if moving.inflow is None:
+            return
+        fresh = np.flatnonzero((groups.state == COMING) & (groups.comes_s <= now_s))
+        rows = np.concatenate([fresh, np.flatnonzero((groups.state == INBOUND) & (groups.think_s <= now_s))])
+        if len(rows):
+            before = moving.bound(groups)[0]
+            queue_s = self._queue_s(before)
+            moving.inflow.choose(rows, queue_s, groups, self.crowd.rng, now_s)
+            moving.inflow.set_off(fresh, groups, self.first)
+            self._report_jams(queue_s, before, now_s)
 
     def _report_jams(self, gate_s: np.ndarray, before: np.ndarray, now_s: int) -> None:
         jam = (before > 0) & (gate_s > JAMMED_S)
@@ -288,6 +347,10 @@ class Evening:
     def _second(self, now_s: int) -> None:
         """Move everybody through one second."""
         self.boarding.board(self.movement.board(self.boarding.may_board(now_s)))
+        if self.movement.inflow is not None:
+            alight = np.where(self.boarding.standing, np.ceil(self.boarding.rate_per_s), 0).astype(np.int64)
+            free = np.full(len(self.movement.way_field) - len(alight), np.iinfo(np.int64).max)
+            self.movement.inflow.enter(np.concatenate([alight, free]), self.groups)
         self._let_out()
         self._meter()
         for person, target in self.movement.step(now_s, self.groups).tolist():
@@ -308,7 +371,7 @@ class Evening:
     def _meter(self) -> None:
         """Set what each gate lets through: nothing onto a platform that is full."""
         moving = self.movement
-        flow = self.capacity * self.open_share
+        flow = np.minimum(self.capacity * self.open_share, self.metered_per_s)
         if len(self.limit):
             density = moving.density_per_m2()[moving.platform]
             flow[moving.entry] = np.where(density < self.limit, flow[moving.entry], 0.0)
@@ -336,7 +399,7 @@ class Evening:
         for area in np.flatnonzero((self.clearing_s >= 0) & (counts == 0)).tolist():
             crowd.area_cleared(area, happened_s=now_s, took_s=float(now_s - self.clearing_s[area]))
             self.clearing_s[area] = -1
-        empty = np.array([self.in_venue() == 0, self.gone() == self.people])
+        empty = np.array([self.in_venue() == 0 and not np.isin(self.groups.state, (COMING, INBOUND)).any(), self.gone() == self.people])
         for k, notice in enumerate((crowd.venue_empty, crowd.everybody_gone)):
             if empty[k] and not self.emptied[k]:
                 notice(0, happened_s=now_s, people=self.people)
@@ -349,11 +412,17 @@ class Evening:
         groups = self.groups
         stay = groups.state == SEATED
         counts = np.bincount(groups.sector[stay], weights=groups.size[stay], minlength=len(self.mouth))
+        up = groups.state == INBOUND
+        counts = counts + np.bincount(groups.sector[up], weights=groups.inside[up], minlength=len(self.mouth))
         return counts.astype(np.int64) + [len(queue) for queue in self.mouth]
 
     def in_venue(self) -> int:
         """People who have not passed a gate of the venue."""
-        return int(self.seated().sum() + (self.movement.leg == 0).sum())
+        return int(self.seated().sum() + ((self.movement.leg == INSIDE) | (self.movement.leg == SEATING)).sum())
+
+    def coming(self) -> int:
+        """People who have not come yet."""
+        return 0 if self.movement.inflow is None else self.movement.inflow.coming(self.groups)
 
     def in_cars(self) -> int:
         """People at their cars who have not driven off."""
@@ -373,19 +442,23 @@ class Evening:
         total = walkers.gates.passed.sum(axis=1)
         crowd.passed[:], crowd.is_open[:] = total, self.open_share > 0
         crowd.flow_per_s[:] = (total - self.recent[self.now_s % WINDOW_S]) / WINDOW_S
-        crowd.waiting[:] = moving.bound(groups)[2]
+        crowd.bound[:], _, crowd.waiting[:] = moving.bound(groups)
         crowd.platform_density_per_m2[:], crowd.boarded[:] = density[moving.platform], self.boarding.boarded
         crowd.in_service[:] = self.serves & crowd.station_powered
-        cars = (groups.mode == CAR) & (groups.home >= 0)
+        cars = (groups.mode == CAR) & (groups.home >= 0) & (groups.state != COMING)
         parked = np.bincount(groups.home[cars] - len(self.net.stations), minlength=len(self.net.carparks))
         crowd.parked[:], crowd.queue[:], crowd.cars_left[:] = parked - self.parks.left, self.parks.queue, self.parks.left
         crowd.walked_off[:], crowd.seated[:] = self.walked, self.seated()
         crowd.told[:] = groups.size[self.advice.told].sum()
         inside, cars_people, gone = self.in_venue(), self.in_cars(), self.gone()
         crowd.in_venue[:], crowd.in_cars[:], crowd.gone[:] = inside, cars_people, gone
-        crowd.walking[:] = self.people - inside - cars_people - gone
+        crowd.coming[:] = coming = self.coming()
+        crowd.walking[:] = self.people - inside - cars_people - gone - coming
 
-    _SAVED = ("mouth_credit", "open_share", "recent", "walked", "lit", "leaking", "alerted", "dense", "jammed", "clearing_s", "emptied")
+    _SAVED = (
+        *("mouth_credit", "open_share", "metered_per_s", "barred", "untold", "limit", "recent", "walked"),
+        *("lit", "leaking", "alerted", "dense", "jammed", "clearing_s", "emptied"),
+    )
 
     def save(self) -> dict[str, Any]:
         """Return everything that decides the future as plain data."""
@@ -404,6 +477,6 @@ class Evening:
         self.boarding.load(saved["boarding"])
         self.parks.load(saved["parks"])
         self.mouth = [part.tolist() for part in np.split(saved["mouth"], np.cumsum(saved["mouth_len"])[:-1])]
-        if not self.lit.all() or self.cleared.any():
+        if not self.lit.all() or self.cleared.any() or self.barred.any():
             self._set_ways()
         self.movement.load(saved["movement"])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from models.crowd import network as files
+from models.crowd import works
 from models.crowd.demo import DEMO
 from twin.errors import InputError, Problem
 from twin.looks import Looks, MoverLook, SetLook
@@ -47,6 +48,18 @@ class CrowdOptions(Options):
     cell: Quantity("m") = Field(2.0, ge=0.1, le=5, description="side of the routing raster")  # type: ignore[valid-type]
     dt: Quantity("s") = Field(0.1, ge=0.001, le=0.1, description="sub-step of movement; divides a second")  # type: ignore[valid-type]
 
+    arrive: tuple[str, str, str] | None = Field(
+        None,
+        description="when people come: the first, most of them, the last (triangular; synthetic); all sit there at the start unless given",
+    )
+    arriving: float = Field(1.0, ge=0, le=1, description="share of the people who come as `arrive` says; the others sit there at the start")
+    barred: dict[str, works.Ring] = Field({}, max_length=50, description="rings of ground that people are kept off, by name")
+    footbridges: dict[str, works.Footbridge] = Field(
+        {},
+        max_length=20,
+        description="footbridges over such ground, by name: `{from: [x, y], to: [x, y], width: 4 m}` in the pack's metres",
+    )
+
     @field_validator("modes")
     @classmethod
     def _known(cls, modes: dict[str, float]) -> dict[str, float]:
@@ -76,7 +89,7 @@ class Crowd(Model):
     Options = CrowdOptions
     files: ClassVar[Mapping[str, str]] = {"areas": "crowd.json: walking ground, areas, gates, stations, car parks, exits, seats"}
     engines = ("Mesa", "numba")
-    moving: ClassVar[Mapping[int, str]] = {0: "to the metro", 1: "to a coach", 2: "to a car", 3: "on foot"}
+    moving: ClassVar[Mapping[int, str]] = {0: "to the metro", 1: "to a coach", 2: "to a car", 3: "on foot", 4: "to a seat"}
 
     lit = In(at="area", dtype=bool, fill=True, wake=True, kind="lights")
     station_powered = In(at="station", dtype=bool, fill=True, wake=True, kind="supply")
@@ -88,6 +101,7 @@ class Crowd(Model):
     fruin = Out(at="area", dtype=int, fill=1, label="level of service, A = 1 to F = 6 (Fruin, walkways)", cmap="RdYlBu_r", range=(1, 6))
     cleared = Out(at="area", dtype=bool, label="people are sent away")
     flow_per_s = Out(at="gate", unit="1/s", label="people per second over the last 10 s", cmap="viridis", range=(0.0, 20.0))
+    bound = Out(at="gate", dtype=int, label="people on their way to it")
     passed = Out(at="gate", dtype=int, label="people passed")
     is_open = Out(at="gate", dtype=bool, fill=True, label="open")
     waiting = Out(at="station", dtype=int, label="people waiting")
@@ -99,6 +113,7 @@ class Crowd(Model):
     cars_left = Out(at="carpark", dtype=int, label="cars gone")
     walked_off = Out(at="exit", dtype=int, label="people gone on foot")
     seated = Out(at="sector", dtype=int, label="people in the seats and rows")
+    coming = Out(at="all", dtype=int, label="people who have not come yet")
     in_venue = Out(at="all", dtype=int, label="people inside the gates")
     walking = Out(at="all", dtype=int, label="people outside on foot or waiting")
     in_cars = Out(at="all", dtype=int, label="people in cars that have not left")
@@ -117,6 +132,7 @@ class Crowd(Model):
     went_dark = Notice(at="area", severity="warning")
     station_closed = Notice(at="station", severity="warning")
     station_opened = Notice(at="station")
+    bus_bridge_began = Notice(at="station")
     venue_empty = Notice(at="all")
     everybody_gone = Notice(at="all")
 
@@ -126,12 +142,31 @@ class Crowd(Model):
             self.ends_s = clock_s(self.options.ends, setup.start)
         except ValueError as error:
             raise InputError(Problem(f"models.{setup.name}.ends: {error}")) from None
+        self.arrive_s = self._arrival_s(setup)
         self.evening: Any = None
+
+    def _arrival_s(self, setup: Setup) -> tuple[int, int, int] | None:
+        if self.options.arrive is None:
+            return None
+        try:
+            first, most, last = (clock_s(text, setup.start) for text in self.options.arrive)
+        except ValueError as error:
+            raise InputError(Problem(f"models.{setup.name}.arrive: {error}")) from None
+        if not 0 <= first <= most <= last:
+            raise InputError(
+                Problem(f"models.{setup.name}.arrive: write the first, most and last moment in this order, none before the start")
+            )
+        return first, most, last
 
     @classmethod
     def read(cls, setup: Setup) -> files.CrowdNetwork:
-        """Read crowd.json."""
-        return files.read(setup.file("areas"), setup.offset_m)
+        """Read crowd.json and lay what is set up for the evening over it."""
+        options = CrowdOptions.model_validate(dict(setup.options))
+        network = files.read(setup.file("areas"), setup.offset_m)
+        try:
+            return works.build(network, options.footbridges, options.barred)
+        except ValueError as error:
+            raise InputError(Problem(f"models.{setup.name}.{error}")) from None
 
     @classmethod
     def demo(cls, folder: Path) -> Setup:
@@ -167,19 +202,41 @@ class Crowd(Model):
         self.evening.set_gate(self.index("gate", gate), width_m)
 
     @action
+    def meter_gate(self, gate: GateId, people_per_min: Annotated[float, Field(ge=0, le=60_000)]) -> None:
+        """Let at most so many people a minute through `gate`, both ways together, until `open_gate`: scanners, stewards who count."""
+        self.evening.meter(self.index("gate", gate), people_per_min / 60.0)
+
+    @action
+    def one_way(self, gate: GateId, direction: Literal["in", "out", "both"]) -> None:
+        """Let people pass `gate` only `in` (to the venue, the platform, the bridge), only `out`, or `both` ways again."""
+        self.evening.bar(self.index("gate", gate), np.array([direction == "out", direction == "in"]))
+
+    @action
+    def limit_platform(self, station: StationId, limit: Annotated[float, Field(gt=0, le=10)]) -> None:
+        """Let nobody more in at the entry of `station` while its platform holds `limit` people per m2 or more."""
+        self.evening.limit[self.index("station", station)] = limit
+
+    @action
     def set_headway(self, station: StationId, headway_s: Annotated[float, Field(gt=0, le=86_400)]) -> None:
         """Let a train or coach come every `headway_s` on each track of `station`, not below the time it stands there."""
         self.evening.set_headway(self.index("station", station), headway_s)
 
     @action
-    def stop_trains(self, station: StationId) -> None:
-        """Let nothing come to `station` until `resume_trains`; people not yet bound elsewhere look for another way."""
-        self.evening.switch_station(self.index("station", station), stopped=True)
+    def stop_trains(self, station: StationId, told: bool = True) -> None:
+        """Let nothing come to `station` until `resume_trains`; people who are `told` look for another way, others go on waiting."""
+        self.evening.switch_station(self.index("station", station), stopped=True, told=told)
 
     @action
     def resume_trains(self, station: StationId) -> None:
-        """Let trains come again; the first after one interval."""
+        """Let trains come again, in place of the buses of a bridge if there is one; the first after one interval."""
         self.evening.switch_station(self.index("station", station), stopped=False)
+
+    @action
+    def bus_bridge(
+        self, station: StationId, buses: Annotated[int, Field(ge=1, le=50)], headway_s: Annotated[float, Field(gt=0, le=86_400)]
+    ) -> None:
+        """Let `buses` of 80 places at a time come to `station` every `headway_s`, the first now, in place of its trains."""
+        self.evening.bus_bridge(self.index("station", station), buses, headway_s)
 
     @action
     def alert(self, area: AreaId, text: str = "") -> None:
@@ -237,7 +294,7 @@ class Crowd(Model):
     def ledger(self) -> list[Account]:
         """Return the people: all were in the seats; they boarded, drove or walked away, or are still here."""
         evening = self.evening
-        here = int(evening.seated().sum()) + len(evening.movement.walkers) + evening.in_cars()
+        here = int(evening.seated().sum()) + len(evening.movement.walkers) + evening.in_cars() + evening.coming()
         drove, handed_over = evening.parks.driven, self.boxes["departures"].sizes
         return [
             Account("people", "1", float(evening.people), float(evening.gone()), float(here)),

@@ -59,10 +59,13 @@ class Area(_Named):
 
 
 class Gate(_Named):
-    """A passage of limited flow: its line is as wide as it is, its flow per metre and minute."""
+    """A passage of limited flow: its line is as wide as it is, its flow per metre and minute.
+
+    One of role `way` (the end of a footbridge, a narrows) belongs to no venue and no station; its inside is to its left.
+    """
 
     line: tuple[_XY, _XY]
-    role: Literal["venue", "station"] = "venue"
+    role: Literal["venue", "station", "way"] = "venue"
     flow_per_m_min: float = Field(GREEN_GUIDE_LEVEL, gt=0)
 
     @property
@@ -152,6 +155,10 @@ class CrowdNetwork:
     offset_m: tuple[float, float] = (0.0, 0.0)
     provenance: str = ""
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    barred: tuple[np.ndarray, ...] = ()
+    """rings that people are kept off this evening"""
+    bridges: tuple[np.ndarray, ...] = ()
+    """decks over all that is in their way"""
 
     @property
     def seats(self) -> int:

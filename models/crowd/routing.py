@@ -81,8 +81,8 @@ def march(
     """Solve |grad far| = cost on the raster from `sources` outward (Sethian 1996, first order, 4 neighbours).
 
     `from_m` is what is still to go from each source (m), 0 at the target itself; `cost_m` what crossing each cell
-    costs. A neighbour `n` one may come from but not go to stands in `link` as -2 - n. Fills `far` (inf where no way leads) and `way` (cells, 2), the unit descent direction in steps of 1/127,
-    `HERE` at the target.
+    costs. A neighbour `n` one may come from but not go to stands in `link` as -2 - n. Fills `far` (inf where no way
+    leads) and `way` (cells, 2), the unit descent direction in steps of 1/127, `HERE` at the target.
     """
     far[:] = np.inf
     heap = _Heap(np.empty(far.size, np.int32), np.empty(far.size, np.float32), np.full(far.size, -1, np.int32))

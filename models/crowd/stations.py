@@ -10,6 +10,10 @@ import numpy as np
 from models.crowd.network import CarPark, Station
 from twin.ports import FLOW
 
+BUS_PLACES, BUS_BOARDING_PER_S = 80, 0.8
+"""Room in a bus of 12 m, standing places included, and people per second through its doors where nobody pays (TCRP Report
+165, ch. 6: 1.75 to 2.5 s a person and door channel, two channels; from memory)."""
+
 
 class Boarding:
     """The vehicles at every station, one second at a time; arrays are per station.
@@ -17,11 +21,12 @@ class Boarding:
     On each track a vehicle comes every `headway_s`; the tracks are evenly staggered, so one comes every
     `headway_s / tracks`. It stays `dwell_s` and takes at most `boarding_per_s` people a second through its
     doors, and at most `capacity` in all. A station without power, or stopped, has none; after it resumes the
-    first comes one interval later.
+    first comes one interval later. Buses may come in place of its trains.
     """
 
     def __init__(self, stations: Sequence[Station]) -> None:
         count = len(stations)
+        self.stations = tuple(stations)
         self.tracks = np.array([s.tracks for s in stations], float)
         self.dwell_s = np.array([s.dwell_s for s in stations], np.int64)
         self.capacity = np.array([s.capacity for s in stations], np.int64)
@@ -32,6 +37,7 @@ class Boarding:
         self.room = np.zeros(count, np.int64)
         self.credit = np.zeros(count)
         self.stopped = np.zeros(count, bool)
+        self.bridged = np.zeros(count, bool)
         self.powered = np.ones(count, bool)
         self.boarded = np.zeros(count, np.int64)
         self.departed = np.zeros(count, np.int64)
@@ -44,8 +50,12 @@ class Boarding:
     @property
     def per_s(self) -> np.ndarray:
         """People per second that the service can take in the long run; 0 where it does not run."""
+        return self.carried_per_s(self.runs)
+
+    def carried_per_s(self, runs: np.ndarray) -> np.ndarray:
+        """Return the same where the service runs as `runs` says."""
         interval = self.headway_s / self.tracks
-        return np.where(self.runs, np.minimum(self.capacity, self.rate_per_s * self.dwell_s) / interval, 0.0)
+        return np.where(runs, np.minimum(self.capacity, self.rate_per_s * self.dwell_s) / interval, 0.0)
 
     def set_headway(self, station: int, headway_s: float, now_s: int) -> None:
         """Let vehicles come every `headway_s` on each track, counted from the last one that came."""
@@ -53,6 +63,21 @@ class Boarding:
         after = headway_s / self.tracks[station]
         self.headway_s[station] = headway_s
         self.due_s[station] = max(self.due_s[station] - before + after, now_s)
+
+    def bus_bridge(self, station: int, buses: int, headway_s: float, now_s: int) -> None:
+        """Let `buses` at a time come in place of trains, the first now; they stay as long as filling them takes."""
+        self.tracks[station], self.headway_s[station], self.due_s[station] = 1.0, headway_s, now_s
+        self.capacity[station], self.rate_per_s[station] = buses * BUS_PLACES, buses * BUS_BOARDING_PER_S
+        self.dwell_s[station] = int(min(headway_s, np.ceil(BUS_PLACES / BUS_BOARDING_PER_S)))
+        self.bridged[station], self.stopped[station] = True, False
+
+    def trains_again(self, station: int) -> None:
+        """Let trains come in place of the buses of a bridge, as the file has them."""
+        if self.bridged[station]:
+            train = self.stations[station]
+            self.tracks[station], self.headway_s[station], self.dwell_s[station] = train.tracks, train.headway_s, train.dwell_s
+            self.capacity[station], self.rate_per_s[station] = train.capacity, train.boarding_per_s
+            self.bridged[station], self.stopped[station] = False, True
 
     def switch(self, station: int, now_s: int, *, stopped: bool | None = None, powered: bool | None = None) -> None:
         """Stop, resume or (un)power a station; a vehicle that stands there when service ends takes nobody more."""
@@ -93,13 +118,21 @@ class Boarding:
         self.credit -= people
         self.boarded += people
 
-    def wait_s(self, queued: np.ndarray) -> np.ndarray:
-        """Return how long somebody who joins `queued` people would wait; infinite where nothing runs."""
-        per_s = self.per_s
+    @property
+    def standing(self) -> np.ndarray:
+        """Where a vehicle stands at its doors."""
+        return self.room > 0
+
+    def wait_s(self, queued: np.ndarray, runs: np.ndarray) -> np.ndarray:
+        """Return how long somebody who joins `queued` people would wait; infinite where, as far as people know, nothing `runs`."""
+        per_s = self.carried_per_s(runs)
         with np.errstate(divide="ignore"):
             return np.where(per_s > 0, self.headway_s / self.tracks / 2 + queued / np.where(per_s > 0, per_s, 1.0), np.inf)
 
-    _SAVED = ("headway_s", "due_s", "leaves_s", "room", "credit", "stopped", "powered", "boarded", "departed")
+    _SAVED = (
+        *("headway_s", "due_s", "leaves_s", "room", "credit", "stopped", "powered", "boarded", "departed"),
+        *("tracks", "dwell_s", "capacity", "rate_per_s", "bridged"),
+    )
 
     def save(self) -> dict[str, np.ndarray]:
         """Return the state as arrays."""
