@@ -348,9 +348,7 @@ class Evening:
         """Move everybody through one second."""
         self.boarding.board(self.movement.board(self.boarding.may_board(now_s)))
         if self.movement.inflow is not None:
-            alight = np.where(self.boarding.standing, np.ceil(self.boarding.rate_per_s), 0).astype(np.int64)
-            free = np.full(len(self.movement.way_field) - len(alight), np.iinfo(np.int64).max)
-            self.movement.inflow.enter(np.concatenate([alight, free]), self.groups)
+            self.movement.inflow.enter(np.where(self.boarding.standing, self.boarding.rate_per_s, 0.0), self.groups)
         self._let_out()
         self._meter()
         for person, target in self.movement.step(now_s, self.groups).tolist():

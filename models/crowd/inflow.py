@@ -122,12 +122,13 @@ class Inflow:
             self.waiting[groups.origin[row]] += range(start, start + int(groups.size[row]))
         groups.state[rows] = INBOUND
 
-    def enter(self, most: np.ndarray, groups: Groups) -> None:
-        """Let the first of those who have come step onto the ground where there is room, at most `most[target]`."""
+    def enter(self, alight_per_s: np.ndarray, groups: Groups) -> None:
+        """Let the first of those who have come step onto the ground where there is room, at stations as many as may alight."""
         moving = self.moving
+        most = [*np.ceil(alight_per_s).astype(np.int64).tolist(), *[len(moving.group)] * (len(self.spots) - len(alight_per_s))]
         persons, places = [np.empty(0, np.int64)], [np.empty((0, 2))]
         for target, queue in enumerate(self.waiting):
-            limit = min(int(most[target]), len(queue))
+            limit = min(most[target], len(queue))
             if limit:
                 spots = self.spots[target]
                 free = spots[moving.free(spots)]
