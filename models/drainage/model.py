@@ -79,6 +79,7 @@ class Drainage(Model):
     filling = Out(at="conduit", label="depth over height", cmap="Blues", range=(0.0, 1.0))
     pump_flow_m3_per_s = Out(at="pump", unit="m3/s", label="pump flow")
     pump_running = Out(at="pump", dtype=bool, label="pump runs")
+    pump_ready = Out(at="pump", dtype=bool, fill=True, label="pump can run: voltage, and not stopped by hand")
     power_mw = Out(at="pump", unit="MW", kind="load", label="electric power")
     rain_mm_per_h = Out(at="catchment", unit="mm/h", label="rain", cmap="Blues", range=(0.0, 120.0))
     runoff_m3_per_s = Out(at="catchment", unit="m3/s", label="runoff", cmap="Blues")
@@ -196,7 +197,7 @@ class Drainage(Model):
         flow = np.where(running, swmm.flow_m3_per_s(pumps), 0.0)
         head = depth + n.invert_m
         lift = np.maximum(0.0, head[swmm.pump_to] - head[swmm.pump_from])
-        self.pump_flow_m3_per_s, self.pump_running = flow, running
+        self.pump_flow_m3_per_s, self.pump_running, self.pump_ready = flow, running, self.may_run
         self.power_mw = RHO_G_MN_PER_M3 * flow * lift / self.options.pump_efficiency
         self.rain_mm_per_h, self.runoff_m3_per_s = swmm.rain_mm_per_h(), swmm.runoff_m3_per_s()
         self.outflow_m3_per_s = swmm.inflow_m3_per_s(n.outfall_at)

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from models.traffic import junctions
 from models.traffic.charging import EFFICIENCY, SOC_ON_ARRIVAL, Charging
 from models.traffic.fleet import BUS, ELECTRIC, KINDS, TRUCK, Fleet
 from models.traffic.flooding import wading_m_per_s
 from models.traffic.network import FILES, TrafficNetwork, read_network
+from models.traffic.options import TrafficOptions
 from models.traffic.units import KINDS as UNIT_KINDS
 from models.traffic.units import Units
 from twin.looks import Looks, MoverLook, SetLook
-from twin.model import Account, Model, Options, Setup, Snapshot, action
+from twin.model import Account, Model, Setup, Snapshot, action
 from twin.ports import At, FlowIn, FlowOut, In, Notice, Out, State
-from twin.units import Quantity, Seconds
 
 Edge = Annotated[str, At("edge")]
 Signal = Annotated[str, At("signal")]
@@ -37,32 +37,6 @@ CLOSED_S = 1e5
 """Time to drive along a closed edge, as others are told."""
 LANE_M = 3.2
 """A lane as it is drawn (SUMO's default width)."""
-
-
-class TrafficOptions(Options):
-    """How traffic is computed; `begin` and `vehicles` choose from the pack's demand."""
-
-    mode: Literal["micro", "meso"] = Field("micro", description="microscopic, or mesoscopic queues per edge (some ten times faster)")
-    vehicles: int | None = Field(
-        None, ge=0, description="how many of the pack's trips that depart in the run are kept, evenly; all when left out"
-    )
-    begin: Seconds | None = Field(None, ge=0, description="the demand's second at the start; by the pack's clock when left out")
-    step: Quantity("s") = Field(1.0, ge=0.01, le=1.0, description="SUMO's step; must divide one second")  # type: ignore[valid-type]
-    reroute_share: float = Field(0.6, ge=0, le=1, description="share of drivers who follow live travel times once something has happened")
-    reroute_every: Seconds = Field(60, ge=1, description="how often they look for a faster way")
-    close_above: Quantity("m3/s") = Field(0.01, ge=0, description="water on a road that closes it")  # type: ignore[valid-type]
-    close_above_leak: Quantity("kg/s") = Field(0.05, ge=0, description="gas leaking at a road that closes it")  # type: ignore[valid-type]
-    close_above_depth: Quantity("m") = Field(  # type: ignore[valid-type]
-        0.3, gt=0, description="depth of water that closes a road to all; cars on it stall (a car floats or drowns near 0.3 m)"
-    )
-    electric_share: float = Field(0.15, ge=0, le=1, description="share of electric cars among those that leave a car park (synthetic)")
-
-    @field_validator("step")
-    @classmethod
-    def _divides(cls, step_s: float) -> float:
-        if abs(round(1 / step_s) * step_s - 1) > 1e-9:
-            raise ValueError(f"{step_s:g} s does not divide one second; write for example '0.5 s'")
-        return step_s
 
 
 class Traffic(Model):
@@ -104,11 +78,15 @@ class Traffic(Model):
     departed = Out(at="network", label="vehicles that entered since the start")
     arrived = Out(at="network", label="vehicles that arrived since the start")
     teleported = Out(at="network", label="vehicles SUMO moved out of a jam since the start")
+    stalled = Out(at="network", label="vehicles that broke down in water since the start")
     mean_travel_time_s = Out(at="network", unit="s", label="mean travel time of those that arrived")
 
     closed_by_hand = State(at="edge", dtype=bool)
     closed = State(at="edge", dtype=bool)
     drowned = State(at="edge", dtype=bool)
+    barred = State(at="edge", dtype=bool)
+    barred_from_m = State(at="network", unit="m")
+    broken_down = State(at="network")
     limit_m_per_s = State(at="edge", unit="m/s")
     wading_m_per_s = State(at="edge", unit="m/s")
     dark = State(at="signal", dtype=bool)
@@ -186,6 +164,19 @@ class Traffic(Model):
     def reopen(self, edge: Edge) -> None:
         """Open `edge` again, unless water or gas still keeps it closed."""
         self.closed_by_hand[self.index("edge", edge)] = False
+
+    @action
+    def close_flooded(self, depth_m: Annotated[float, Field(gt=0, le=2)] = 0.15) -> None:
+        """Have every road closed on which water stands `depth_m` deep, until it is half as deep; who is there leaves by its end.
+
+        Underpasses are closed well before 0.27 m in Chinese practice, where half a wheel stands in water (from memory).
+        """
+        self.barred_from_m[0] = depth_m
+
+    @action
+    def open_flooded(self) -> None:
+        """Close roads for their water no more, up to `close_above_depth`."""
+        self.barred_from_m[0] = 0.0
 
     @action
     def slow(self, edge: Edge, speed_m_per_s: Annotated[float, Field(gt=0, le=60)]) -> None:
@@ -337,6 +328,7 @@ class Traffic(Model):
         self.plugged = self.charging.plugged()
         self.running, self.waiting = self.on_roads, self.before_roads + len(fleet.leavers)
         self.departed, self.arrived, self.teleported = fleet.departed, fleet.arrived, fleet.teleported
+        self.stalled = self.broken_down
         self.mean_travel_time_s = fleet.travelled_s / max(fleet.arrived, 1)
 
     def _event(self) -> None:
@@ -365,13 +357,17 @@ class Traffic(Model):
     def _stall(self, at: int) -> None:
         """Stop the vehicles on an edge that went under; in mesoscopic mode there are none to stop one by one."""
         if self.options.mode == "micro" and (count := self.sumo.do("stall", at)):
+            self.broken_down += count
             self.vehicles_stalled(at, count=count, depth_m=round(float(self.flood_m[at]), 3))
 
     def _switch_edges(self) -> None:
         deep = self.flood_m >= self.options.close_above_depth
         wet = self.washout_m3_per_s > self.options.close_above
         leaking = self.gas_leak_kg_per_s > self.options.close_above_leak
-        wanted = self.closed_by_hand | wet | leaking | deep
+        limit_m = float(self.barred_from_m[0])
+        self.barred = self.flood_m >= np.where(self.barred, 0.5 * limit_m, limit_m) if limit_m > 0 else np.zeros_like(deep)
+        causes = (("flood", deep | self.barred), ("water", wet), ("gas", leaking))
+        wanted = self.closed_by_hand | wet | leaking | deep | self.barred
         for at in np.flatnonzero(deep & ~self.drowned).tolist():
             self._stall(at)
         changed = np.flatnonzero(wanted != self.closed).tolist()
@@ -379,7 +375,7 @@ class Traffic(Model):
             self.closed[at] = wanted[at]
             if wanted[at]:
                 self.sumo.do("close_edge", at)
-                self.edge_closed(at, cause="flood" if deep[at] else "water" if wet[at] else "gas" if leaking[at] else "order")
+                self.edge_closed(at, cause=next((cause for cause, there in causes if there[at]), "order"))
                 self._event()
             else:
                 self.sumo.do("open_edge", at)

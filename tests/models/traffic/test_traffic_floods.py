@@ -69,6 +69,7 @@ def test_cars_stall_in_deep_water_and_go_on_when_it_drains(fresh):
     stalled = [n for n in said if n.notice == "vehicles_stalled"]
     assert [(n.element, n.facts["count"]) for n in stalled] == [(model.elements["edge"].ids[edge], count)]
     assert [n.facts["cause"] for n in said if n.notice == "edge_closed"] == ["flood"]
+    assert model.stalled[0] == count
     go(host, 500)
     assert model.seen_count[edge] == count, "they stand there, longer than SUMO lets anybody wait in a jam"
     assert model.speed_m_per_s[edge] == 0.0
@@ -114,3 +115,25 @@ def test_a_restore_in_a_flood_goes_on_alike(fresh, mode):
     for name, array in expected.items():
         np.testing.assert_array_equal(again.model.arrays[name], array, err_msg=name)
     np.testing.assert_array_equal(again.positions(), positions)
+
+
+def test_roads_that_are_closed_in_time_have_nobody_left_to_stall(fresh):
+    host = fresh()
+    go(host, 120)
+    model = host.model
+    edge = busiest(model)
+    assert model.seen_count[edge] > 0
+    model.close_flooded(0.15)
+    model.flood_m[edge] = 0.2
+    said = go(host, *range(120, 300, 10))
+    assert [n.facts["cause"] for n in said if n.notice == "edge_closed"] == ["flood"]
+    model.flood_m[edge] = 0.4
+    said = go(host, 300, 310)
+    assert [n.notice for n in said if n.notice == "vehicles_stalled"] == []
+    assert model.stalled[0] == 0
+    model.flood_m[edge] = 0.1
+    go(host, 310, 320)
+    assert not model.is_open[edge], "closed at 0.15 m, so until 0.075 m"
+    model.flood_m[edge] = 0.05
+    go(host, 320, 330)
+    assert model.is_open[edge]
