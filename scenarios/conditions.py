@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,7 @@ class State:
 
 
 Holds = Callable[["Seen", State], bool]
+Saw = Callable[["Seen"], str]
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,12 @@ class Condition:
     lasting_s: tuple[int, ...]
     moments_s: tuple[int, ...]
     notices: int
+    measures: tuple[Saw, ...] = ()
+
+    def saw(self, seen: Seen) -> str:
+        """Return the condition as written and the values that it sees, for the journal."""
+        values = ", ".join(measure(seen) for measure in self.measures)
+        return f"{self.text} ({values})" if values else self.text
 
     def fresh(self) -> State:
         """Return the state in which nothing has held yet."""
@@ -125,7 +133,9 @@ def read(text: object, context: Context) -> Condition:
         raise ValueError(f"'{text}' is no condition {where}; write for example water.pressure_m['J17'] < 14 m for 5 min") from None
     making = _Making(context)
     holds = making.make(tree)
-    return Condition(text, frozenset(making.models), holds, tuple(making.lasting_s), tuple(making.moments_s), making.notices)
+    return Condition(
+        text, frozenset(making.models), holds, tuple(making.lasting_s), tuple(making.moments_s), making.notices, tuple(making.measures)
+    )
 
 
 class _Making:
@@ -137,6 +147,8 @@ class _Making:
         self.lasting_s: list[int] = []
         self.moments_s: list[int] = []
         self.notices = 0
+        self.measures: list[Saw] = []
+        self.denied = False
 
     def make(self, tree: Any) -> Holds:
         made: Holds = getattr(self, f"_{tree.data}")(*tree.children)
@@ -156,14 +168,21 @@ class _Making:
         return lambda seen, state: [one(seen, state) for one in made]
 
     def _negated(self, part: Any) -> Holds:
-        made = self.make(part)
+        before, self.denied = self.denied, not self.denied
+        made, self.denied = self.make(part), before
         return lambda seen, state: not made(seen, state)
+
+    def _refuse(self, never: bool, always: bool, why: str) -> None:
+        """Refuse a part that can never hold, or under `not` one that always does."""
+        if always if self.denied else never:
+            raise ValueError(why)
 
     def _lasting(self, part: Any, quantity: str) -> Holds:
         made, number = self.make(part), len(self.lasting_s)
         lasting_s = units.quantity(str(quantity), "s")
         if lasting_s < 1 or lasting_s != int(lasting_s):
             raise ValueError(f"for {quantity}: whole seconds, at least 1 s")
+        self._refuse(lasting_s > self.context.duration_s, False, f"for {quantity}: longer than the run ({self.context.duration_s} s)")
         self.lasting_s.append(int(lasting_s))
 
         def holds(seen: Seen, state: State) -> bool:
@@ -199,15 +218,29 @@ class _Making:
     def _timed(self, comparison: str, clock: str) -> Holds:
         t_s = units.clock_s(str(clock), self.context.start)
         compare = COMPARISONS[comparison]
+        first, last = compare(0, t_s), compare(self.context.duration_s, t_s)
+        self._refuse(not first and not last, first and last, f"time {comparison} {clock}: {_outside(self.context, denied=self.denied)}")
         self.moments_s += [t_s, t_s + 1]
         return lambda seen, state: bool(compare(seen.now_s, t_s))
 
     def _compared(self, measured: Any, comparison: str, quantity: str) -> Holds:
         value, unit, many = self._measure(measured)
         limit, compare = units.quantity(str(quantity), unit), COMPARISONS[comparison]
+        if measured.data.startswith("counted"):
+            self._within(measured, compare, limit, comparison)
         if many is not None:
             return lambda seen, state: bool(many(compare(value(seen), limit)))
         return lambda seen, state: bool(compare(value(seen), limit))
+
+    def _within(self, counted: Any, compare: Callable[[Any, Any], Any], limit: float, comparison: str) -> None:
+        """Refuse a count or share that is compared with what it can never be."""
+        name, port = counted.children[:2]
+        most = 1 if name == "share" else self._pick(port, switches=counted.data == "counted_switched")[2]
+        least, greatest = bool(compare(0, limit)), bool(compare(most, limit))
+        held = "always" if self.denied else "never"
+        self._refuse(
+            not least and not greatest, least and greatest, f"{name}(...) is between 0 and {most}, so {held} {comparison} {limit:g}"
+        )
 
     def _switched(self, measured: Any, switch: str) -> Holds:
         if measured.data not in ("port", "reduced") or (measured.data == "reduced" and measured.children[0] not in ("any", "all")):
@@ -222,6 +255,7 @@ class _Making:
         """Return what gives the value, its unit, and for `any` and `all` what joins the comparisons."""
         if tree.data == "port":
             pick, unit, count = self._pick(tree, switches=switches)
+            self.measures.append(_saying(_spelled(tree), pick, unit))
             if count != 1:
                 ways = ", ".join(f"{name}(...)" for name in ("any", "all", *REDUCTIONS))
                 raise ValueError(f"{tree.children[0]}.{tree.children[1]} are {count} values; write {ways}")
@@ -230,18 +264,22 @@ class _Making:
             name, port = tree.children
             pick, unit, _ = self._pick(port, switches=switches)
             if name in ("any", "all"):
+                self.measures.append(_saying(_spelled(port), pick, unit))
                 return pick, unit, np.any if name == "any" else np.all
             reduce = REDUCTIONS[str(name)]
+            self.measures.append(_saying(f"{name}({_spelled(port)})", lambda seen: reduce(pick(seen)), unit))
             return (lambda seen: reduce(pick(seen))), unit, None
         name, port, *test = tree.children
         switched = tree.data == "counted_switched"
         pick, unit, count = self._pick(port, switches=switched)
         over = count if name == "share" else 1
-        if switched:
-            wanted = test[0] == "on"
-            return (lambda seen: np.count_nonzero(pick(seen) == wanted) / over), "1", None
-        compare, limit = COMPARISONS[test[0]], units.quantity(str(test[1]), unit)
-        return (lambda seen: np.count_nonzero(compare(pick(seen), limit)) / over), "1", None
+        compare, limit = (operator.eq, test[0] == "on") if switched else (COMPARISONS[test[0]], units.quantity(str(test[1]), unit))
+
+        def counted(seen: Seen) -> float:
+            return np.count_nonzero(compare(pick(seen), limit)) / over
+
+        self.measures.append(_saying(f"{name}({_spelled(port)} {'is' if switched else test[0]} {test[-1]})", counted, "1"))
+        return counted, "1", None
 
     def _model(self, name: str) -> Model:
         if name not in self.context.models:
@@ -271,6 +309,34 @@ class _Making:
         except ValueError as error:
             raise ValueError(f"{model_name}.{port_name}: {error}") from None
         return (lambda seen: seen[model_name][port_name][rows]), port.unit, len(rows)
+
+
+def _outside(context: Context, *, denied: bool) -> str:
+    """Say when the run is, of a time that it never reaches or that always holds in it."""
+    first, last = context.start, context.start + timedelta(seconds=context.duration_s)
+    return f"{'always' if denied else 'never'} so in the run ({first:%H:%M:%S} to {last:%H:%M:%S})"
+
+
+def _spelled(port: Any) -> str:
+    """Return a value as it is written in a condition; of many elements the first."""
+    model, name, *where = port.children
+    said = str(_selector(where[0])) if where else ""
+    said = said if len(said) <= 60 else f"{said[:56]} ..."
+    return f"{model}.{name}{said if said.startswith('[') or not said else ' ' + said}"
+
+
+def _saying(label: str, value: Callable[[Seen], Any], unit: str) -> Saw:
+    """Return what says a value, of several the lowest and the highest."""
+
+    def saw(seen: Seen) -> str:
+        values = np.atleast_1d(value(seen))
+        if values.dtype == bool:
+            on = np.count_nonzero(values)
+            return f"{label} {'on' if on else 'off'}" if len(values) == 1 else f"{label} {on} of {len(values)} on"
+        least, most = (f"{float(one):.5g}" for one in (values.min(), values.max()))
+        return f"{label} {least if least == most else f'{least} to {most}'}{'' if unit == '1' else f' {unit}'}"
+
+    return saw
 
 
 def _plain(child: Any) -> Any:

@@ -103,11 +103,13 @@ class Triggers:
             memory.next_s = trigger.when.next_s(memory.state, seen.now_s)
             if memory.holds and not held and self._may_fire(trigger, memory, seen.now_s):
                 memory.fired_s = seen.now_s
+                why = trigger.when.saw(seen)
                 for act in trigger.acts:
                     self.posted += 1
                     t_s = seen.now_s + act.after_s
                     source = SOURCES.index(self.source)
-                    posts.append(Post(t_s, source, trigger.number, self.posted, trigger.name, act.model, act.verb, act.arguments))
+                    order = (t_s, source, trigger.number, self.posted)
+                    posts.append(Post(*order, trigger.name, act.model, act.verb, act.arguments, why))
         return posts
 
     @staticmethod
