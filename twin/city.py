@@ -255,6 +255,10 @@ class City:
         path = self._there("couplings")
         return read_couplings(path, self.manifest.models) if path else []
 
+    def metres(self, lon_deg: float, lat_deg: float) -> tuple[float, float]:
+        """Return a WGS 84 position in the pack's metres; ValueError says what is wrong with it."""
+        return geojson.metres(lon_deg, lat_deg, *self.frame)
+
     def streets(self) -> tuple[Street, ...]:
         """Return the streets, in the pack's metres; none where the pack names no file of them."""
         return self._streets

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twin.layered import Place
     from twin.model import Model
 
-SOURCES = ("live", "timeline", "plan", "trigger", "model", "process")
+SOURCES = ("live", "timeline", "hazard", "plan", "trigger", "model", "process")
 """Who may post an action; at one instant they are applied in this order."""
 
 

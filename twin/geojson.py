@@ -109,6 +109,14 @@ def _projected(found: list[Any], crs: str, origin_m: Sequence[float]) -> list[An
     return [replace(one, shape=shape) for one, shape in zip(found, shapes, strict=True)]
 
 
+def metres(lon_deg: float, lat_deg: float, crs: str, origin_m: Sequence[float]) -> tuple[float, float]:
+    """Return a WGS 84 position in metres of `crs` from the origin; ValueError says what is wrong."""
+    if not (-180.0 <= lon_deg <= 180.0 and -90.0 <= lat_deg <= 90.0):
+        raise ValueError(f"longitude {lon_deg:g}, latitude {lat_deg:g}: no position on Earth (longitude first)")
+    (moved,) = _projected([Place("", "", {}, np.array([[lon_deg, lat_deg]]))], crs, origin_m)
+    return float(moved.shape[0, 0]), float(moved.shape[0, 1])
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file; InputError with the line where it breaks off."""
     text = text_of(path)

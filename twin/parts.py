@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _KEPT: dict[str, Any] = {"store_schema": False, "write_page_checksum": True}
 EVENT_TEXTS = ("kind", "source", "model", "name", "element", "severity", "facts")
-EVENT_KINDS = ("action", "notice", "inject", "plan", "degraded", "flow")
+EVENT_KINDS = ("action", "notice", "inject", "hazard", "plan", "degraded", "flow")
 
 
 class Tracks:

@@ -29,7 +29,10 @@ SPEED_M_PER_S = 3500.0
 
 @dataclass(frozen=True)
 class Quake:
-    """Magnitude (Ms), epicentre in metres of the pack's CRS, bearing of the long axis, second of the run; `residual`: of the intensity."""
+    """Magnitude (Ms), epicentre in metres of the pack's CRS, bearing of the long axis, second of the run; `residual`: of the intensity.
+
+    `name`: elements have a luck of their own in each earthquake of another name.
+    """
 
     magnitude: float
     x_m: float
@@ -38,6 +41,7 @@ class Quake:
     start_s: int = 0
     law: str = "moderate"
     residual: float = 0.0
+    name: str = "earthquake"
 
 
 def intensity(quake: Quake, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
@@ -84,7 +88,7 @@ def repairs_per_km(pgv_m_per_s_: float, material: str = "cast_iron") -> float:
     return MATERIALS[material] * 0.00187 * (pgv_m_per_s_ / INCH_M) / (1000.0 * FOOT_M) * 1000.0
 
 
-def breaks_and_leaks(expected: float, drawn: float, seed: int, pipe: Exposed) -> tuple[int, int]:
+def breaks_and_leaks(expected: float, drawn: float, seed: int, pipe: Exposed, name: str = "earthquake") -> tuple[int, int]:
     """Return how many breaks and leaks a pipe has for its own number `drawn`: Poisson by its quantile, each a break one time in five.
 
     The kth repair of a pipe is a break or a leak by a number of its own, so that more shaking only adds repairs.
@@ -94,7 +98,7 @@ def breaks_and_leaks(expected: float, drawn: float, seed: int, pipe: Exposed) ->
         count += 1
         term *= expected / count
         below += term
-    kinds = [quantile(seed, f"repair {k}", pipe) >= LEAKS for k in range(count)]
+    kinds = [quantile(seed, f"{name} repair {k}", pipe) >= LEAKS for k in range(count)]
     return sum(kinds), count - sum(kinds)
 
 
@@ -109,7 +113,7 @@ SUBSTATIONS = {
 """Median (g) and beta of anchored substations by voltage (HAZUS 5.1): medium and high medians as in the project's reference; the rest
 (low voltage, betas of high voltage) from memory. Low is 34.5 to 150 kV, medium 150 to 350 kV, high above."""
 OUT_FROM = "extensive"
-"""From this state on a substation is out; at moderate it is switched off for inspection, which the scenario may add."""
+"""From this state on a substation is out until it is repaired; at moderate it may be switched off until somebody has looked."""
 REPAIR_DAYS = {"slight": 1.0, "moderate": 3.0, "extensive": 7.0, "complete": 30.0}
 """Mean days until it works again (HAZUS; from memory)."""
 
@@ -137,11 +141,11 @@ _PIPES = {("water", "pipe"): "burst", ("gas", "pipe"): "leak"}
 _OFF = {("grid", "trafo"): ("open_trafo", "trafo"), ("grid", "infeed"): ("lose_infeed", "infeed")}
 
 
-def effects(quake: Quake, exposed: Sequence[Exposed], seed: int) -> list[Effect]:
+def effects(quake: Quake, exposed: Sequence[Exposed], seed: int, out_from: str = OUT_FROM) -> list[Effect]:
     """Return what the shaking does, in order of time: holes in pipes, substations out.
 
     Pipes (`length_m`, `diameter_m`, `material`) burst or leak: one hole of all their breaks (the whole bore) and leaks.
-    Transformers and infeeds (`voltage_kv`) are lost from extensive damage on. Each element draws its own number from the seed.
+    Transformers and infeeds (`voltage_kv`) are lost from the state `out_from` on. Each element draws its own number from the seed.
     """
     if not exposed:
         return []
@@ -151,16 +155,17 @@ def effects(quake: Quake, exposed: Sequence[Exposed], seed: int) -> list[Effect]
     for one, level in zip(exposed, found, strict=True):
         t_s = quake.start_s + round(float(np.hypot(one.x_m - quake.x_m, one.y_m - quake.y_m)) / SPEED_M_PER_S)
         key = (one.model, one.kind)
-        made = _pipe(one, float(pgv_m_per_s(level)), t_s, seed) if key in _PIPES else None
-        made = _station(one, float(pga_m_per_s2(level)) / G_M_PER_S2, t_s, seed) if key in _OFF else made
+        made = _pipe(one, float(pgv_m_per_s(level)), t_s, seed, quake.name) if key in _PIPES else None
+        if key in _OFF:
+            made = _station(one, float(pga_m_per_s2(level)) / G_M_PER_S2, t_s, quantile(seed, quake.name, one), out_from)
         found_effects += [made] if made else []
     return sorted(found_effects)
 
 
-def _pipe(pipe: Exposed, pgv: float, t_s: int, seed: int) -> Effect | None:
+def _pipe(pipe: Exposed, pgv: float, t_s: int, seed: int, name: str) -> Effect | None:
     material = str(pipe.facts.get("material", "cast_iron"))
     expected = repairs_per_km(pgv, material) * float(pipe.facts["length_m"]) / 1e3
-    breaks, leaks = breaks_and_leaks(expected, quantile(seed, "earthquake", pipe), seed, pipe)
+    breaks, leaks = breaks_and_leaks(expected, quantile(seed, name, pipe), seed, pipe, name)
     if not breaks + leaks:
         return None
     bore = pi * float(pipe.facts.get("diameter_m", LEAST_M)) ** 2 / 4.0
@@ -169,9 +174,11 @@ def _pipe(pipe: Exposed, pgv: float, t_s: int, seed: int) -> Effect | None:
     return Effect(t_s, pipe.model, _PIPES[pipe.model, pipe.kind], pipe.element, {"pipe": pipe.element, "area_m2": area}, why)
 
 
-def _station(station: Exposed, pga_g: float, t_s: int, seed: int) -> Effect | None:
-    state = damage(pga_g, voltage_class(float(station.facts.get("voltage_kv", 110.0))), quantile(seed, "earthquake", station))
-    if state not in STATES[STATES.index(OUT_FROM) :]:
+def _station(station: Exposed, pga_g: float, t_s: int, drawn: float, out_from: str) -> Effect | None:
+    state = damage(pga_g, voltage_class(float(station.facts.get("voltage_kv", 110.0))), drawn)
+    if state not in STATES[STATES.index(out_from) :]:
         return None
     action, argument = _OFF[station.model, station.kind]
-    return Effect(t_s, station.model, action, station.element, {argument: station.element}, f"PGA {pga_g:.2f} g: {state} damage")
+    held = state not in STATES[STATES.index(OUT_FROM) :]
+    why = f"PGA {pga_g:.2f} g: {state} damage" + (", off until inspected" if held else "")
+    return Effect(t_s, station.model, action, station.element, {argument: station.element}, why)

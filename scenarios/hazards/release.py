@@ -6,12 +6,11 @@ Gas and liquid through an orifice: HJ 169-2018 annex F.1, the same as TNO Yellow
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log, pi, sqrt
 
 import numpy as np
-
-from scenarios.hazards.effect import Effect
 
 R_J_PER_MOL_K = 8.314462618
 AMBIENT_PA = 101325.0
@@ -193,6 +192,16 @@ class Liquefied:
 
 PROPYLENE = Liquefied("propylene", (3.97488, 795.819, -24.884), 225.5, 0.04208, (609.0, -1.43), (437e3, -1400.0), 2500.0, 2.5e8)
 """Antoine: NIST WebBook; densities 609 (boiling) and about 505 kg/m3 (25 C), latent heats 437 and 335 kJ/kg, stiffness: from memory."""
+LIQUEFIED = {
+    one.name: one
+    for one in (
+        PROPYLENE,
+        Liquefied("propane", (3.98292, 819.296, -24.417), 231.0, 0.04410, (581.0, -1.31), (426e3, -1360.0), 2500.0, 2.5e8),
+        Liquefied("chlorine", (4.06284, 861.34, -26.82), 239.1, 0.07091, (1562.0, -2.80), (288e3, -630.0), 950.0, 1e9),
+        Liquefied("ammonia", (4.86886, 1113.928, -10.409), 239.8, 0.01703, (682.0, -1.35), (1371e3, -3450.0), 4700.0, 1e9),
+    )
+}
+"""Antoine: NIST WebBook and (chlorine) Lange; all else from memory, at the boiling point and about 20 C: check before quoting."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +216,8 @@ class Line:
     hole_share: float = 0.5
     friction: float = 0.015
     discharge: float = 0.8
+    drained_kg_per_s: float = 0.0
+    """What is pumped or flared off at its ends meanwhile."""
 
     @property
     def volume_m3(self) -> float:
@@ -222,7 +233,9 @@ def line_constant_kg_per_s(line: Line, substance: Liquefied) -> float:
     return liquid_kg_per_s(substance.density_kg_per_m3(line.temperature_k), line.pressure_pa, line.hole_m2, line.discharge)
 
 
-def line_blow_down(line: Line, substance: Liquefied, duration_s: float = 7200.0, dt_s: float = 1.0) -> Emptying:
+def line_blow_down(
+    line: Line, substance: Liquefied, duration_s: float = 7200.0, dt_s: float = 1.0, changes: Mapping[int, Line] | None = None
+) -> Emptying:
     """Return how the line empties: the liquid relaxes to its vapour pressure, then boils throughout and pushes itself out.
 
     1. Above the vapour pressure the liquid only expands: dp = -K dm / m (stiffness K, the pipe rigid).
@@ -231,15 +244,23 @@ def line_blow_down(line: Line, substance: Liquefied, duration_s: float = 7200.0,
     3. The flow gathers along the line, so friction acts over a third of each side: p_hole = p - f (L/3) / d rho v^2 / 2.
     At the boiling point it ends: what is still there is cold liquid that boils slowly with the ground's heat and is not in this.
     A lumped model: no waves, no slip, no heat from the ground; an upper bound late, a lower one in the first seconds.
+
+    `changes`: second -> what the line is from then on: another hole, or the shorter stretch between valves that were shut;
+    what the valves hold back or is drained stays in `left_kg` and does not come out.
     """
     steps = round(duration_s / dt_s)
     temperature, pressure = line.temperature_k, line.pressure_pa
-    mass = substance.density_kg_per_m3(temperature) * line.volume_m3
+    mass, aside = substance.density_kg_per_m3(temperature) * line.volume_m3, 0.0
+    turns = {round(t_s / dt_s): one for t_s, one in (changes or {}).items()}
     found = np.empty((steps + 1, 4))
     for i in range(steps + 1):
+        if i in turns:
+            kept = min(turns[i].volume_m3 / line.volume_m3, 1.0)
+            mass, aside, line = mass * kept, aside + mass * (1.0 - kept), turns[i]
         rate = _line_kg_per_s(line, substance, pressure, temperature, mass)
-        found[i] = rate, mass, pressure, temperature
-        out = min(rate * dt_s, mass)
+        found[i] = rate, mass + aside, pressure, temperature
+        drained = min(line.drained_kg_per_s * dt_s, mass)
+        out = drained + min(rate * dt_s, mass - drained)
         saturated = substance.vapour_pa(temperature)
         if pressure > saturated:
             pressure = max(pressure - substance.stiffness_pa * out / mass, saturated)
@@ -248,7 +269,7 @@ def line_blow_down(line: Line, substance: Liquefied, duration_s: float = 7200.0,
             boiled = out * vapour / (liquid - vapour)
             temperature = max(temperature - boiled * substance.latent(temperature) / ((mass - out) * substance.heat_j_per_kg_k), 1.0)
             pressure = substance.vapour_pa(temperature)
-        mass -= out
+        mass, aside = mass - out, aside + drained
     return Emptying(np.arange(steps + 1) * dt_s, found[:, 0], found[:, 1], found[:, 2], found[:, 3])
 
 
@@ -295,23 +316,7 @@ def steps(emptying: Emptying, until_s: float, count: int = 12) -> list[tuple[int
     """Return (from second, to second, kg/s) of `count` steps that each carry the same mass: what a timeline of releases needs."""
     gone = emptying.left_kg[0] - emptying.left_kg
     done = emptying.released_kg(until_s)
-    edges = np.unique(np.round(np.interp(done * np.arange(count + 1) / count, gone, emptying.t_s)).astype(int))
+    last = int(np.searchsorted(gone, done * (1.0 - 1e-9)))  # what is empty stays so: the last step ends there
+    edges = np.interp(done * np.arange(count + 1) / count, gone[: last + 1], emptying.t_s[: last + 1])
+    edges = np.unique(np.round(edges).astype(int))
     return [(int(a), int(b), (emptying.released_kg(b) - emptying.released_kg(a)) / float(b - a)) for a, b in itertools.pairwise(edges)]
-
-
-def effects(emptying: Emptying, start_s: int, until_s: int, substance: str, source: str, x_m: float, y_m: float) -> list[Effect]:
-    """Return the releases into the air that follow an emptying from `start_s` on, in steps, and the stop at its end."""
-    found = [
-        Effect(
-            start_s + a,
-            "air",
-            "release",
-            source,
-            {"substance": substance, "rate_kg_per_s": rate, "source": source, "x_m": x_m, "y_m": y_m, "cold": True},
-            f"{substance}: {rate:.1f} kg/s",
-        )
-        for a, _, rate in steps(emptying, until_s - start_s)
-        if rate > 0.0
-    ]
-    ends = max((b for _, b, _ in steps(emptying, until_s - start_s)), default=0)
-    return [*found, Effect(start_s + ends, "air", "stop", source, {"source": source}, "emptied or shut off")]

@@ -76,6 +76,18 @@ def test_places_in_degrees_are_projected_to_metres_from_the_origin(pack: Path) -
     assert (len(lake.shape), lake.name) == (3, {"en": "Lake"})
 
 
+def test_a_position_in_degrees_is_projected_alike(pack: Path) -> None:
+    city = City(pack)
+    place = next(one for one in city.places() if len(one.shape) == 1)
+    import pyproj
+
+    there = place.shape[0] + np.asarray(city.manifest.origin_m)
+    lon, lat = pyproj.Transformer.from_crs(city.manifest.crs, "EPSG:4326", always_xy=True).transform(*there)
+    assert city.metres(lon, lat) == pytest.approx(tuple(place.shape[0]), abs=0.02)
+    with pytest.raises(ValueError, match="no position on Earth"):
+        city.metres(32.0, 118.7)
+
+
 def test_places_that_say_their_metres_are_taken_as_they_are(pack: Path) -> None:
     (pack / "places.geojson").write_text(PLACES.replace('"features"', '"twin": {"crs": "EPSG:4549"}, "features"', 1), encoding="utf-8")
     assert City(pack).places()[0].shape.tolist() == [[118.7178, 32.0075]]

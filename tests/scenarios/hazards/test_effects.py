@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.hazards import Effect, Exposed, earthquake, heat, quantile, release, wind
+from scenarios.hazards import Effect, Exposed, earthquake, heat, outflow, quantile, release, wind
 from scenarios.hazards.earthquake import Quake
 from scenarios.hazards.heat import Heatwave
 from scenarios.hazards.wind import Fix, Typhoon
@@ -28,7 +28,7 @@ def all_effects() -> list[Effect]:
         *earthquake.effects(Quake(7.5, 0.0, 0.0), STRUCK, seed=1),
         *heat.effects(Heatwave(days=0.2), STRUCK, until_s=86400),
         *wind.effects(Typhoon((Fix(0, -300e3, 30e3, 930.0, 40e3), Fix(36000, 300e3, 30e3, 930.0, 40e3))), STRUCK, seed=1, until_s=36000),
-        *release.effects(emptying, 60, 180, "methane", "release_1", 0.0, 0.0),
+        *outflow.Outflow("release_1", "methane", 0.0, 0.0, 60, False, lambda _: outflow.stepped(emptying, 120)).effects(None),
     ]
 
 

@@ -1,0 +1,131 @@
+"""What a hazard may ask when it is read: where things lie, what they are like, when; and where it says what is wrong or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scenarios.hazards.effect import Exposed
+from twin import units
+from twin.driver import Context
+from twin.errors import nearest
+
+WHERE = "write a place of the city, {lon: 118.72, lat: 32.01} or {x: 300 m, y: -200 m}"
+NEAR_M = 150.0
+"""A transformer has the voltage of the highest bus within this distance."""
+
+
+@dataclass
+class Ground:
+    """The city and its models as one entry of the section may see them; `path` is where the entry stands."""
+
+    context: Context
+    path: tuple[Any, ...]
+    notes: list[str] = field(default_factory=list)
+    """What the journal should say of the entry: what was struck how hard, what was left out, where a formula does not hold."""
+
+    @property
+    def name(self) -> str:
+        """The entry's name."""
+        return str(self.path[-1])
+
+    @property
+    def seed(self) -> int:
+        """The run's seed, as every model of it has it."""
+        return next((model.setup.seed for model in self.context.models.values()), 1)
+
+    def say(self, key: str, what: str) -> None:
+        """Note a mistake at a key of the entry."""
+        self.context.say(f"{'.'.join(map(str, (*self.path, key)))}: {what}", (*self.path, key))
+
+    def moment_s(self, key: str, text: object) -> int:
+        """Read a moment of the run."""
+        return self.context.moment_s(text, (*self.path, key))
+
+    def point(self, key: str, said: object) -> tuple[float, float]:
+        """Read a position: a place by id, or longitude and latitude (WGS 84), or metres of the pack."""
+        if isinstance(said, str):
+            known = {place.id: place for place in self.context.city.places()}
+            if said in known:
+                x_m, y_m = np.asarray(known[said].shape, float).reshape(-1, 2).mean(axis=0)
+                return float(x_m), float(y_m)
+            self.say(key, f"{nearest(said, known, what='place')}; or {WHERE}")
+        elif isinstance(said, Mapping) and set(said) == {"lon", "lat"}:
+            try:
+                return self.context.city.metres(float(said["lon"]), float(said["lat"]))
+            except (TypeError, ValueError) as error:
+                self.say(key, f"{error}; {WHERE}")
+        elif isinstance(said, Mapping) and set(said) == {"x", "y"}:
+            try:
+                return units.quantity(said["x"], "m"), units.quantity(said["y"], "m")
+            except ValueError as error:
+                self.say(key, str(error))
+        else:
+            self.say(key, WHERE)
+        return 0.0, 0.0
+
+    def has(self, model: str) -> bool:
+        """Whether the scenario has a model of this name."""
+        return model in self.context.models
+
+    def known(self, key: str, model: str, elements: str, id: str) -> bool:
+        """Check an element's id where the model takes part; notes the nearest one."""
+        ids = self.context.models[model].elements[elements].ids if self.has(model) else ()
+        if self.has(model) and id not in ids:
+            self.say(key, nearest(id, ids, what=f"{elements} of {model}"))
+        return id in ids
+
+    def middle(self, model: str, elements: str, id: str) -> tuple[float, float]:
+        """Return the middle of an element that is there."""
+        shapes = self.context.models[model].elements[elements]
+        x_m, y_m = _middle(np.asarray(shapes.shapes[shapes.ids.index(id)], float))
+        return float(x_m), float(y_m)
+
+    def closest(self, model: str, elements: str, at_m: tuple[float, float]) -> str:
+        """Return the element of a model nearest to a point."""
+        found = self.context.models[model].elements[elements]
+        away = [np.hypot(*(_middle(np.asarray(shape, float)) - at_m)) for shape in found.shapes]
+        return found.ids[int(np.argmin(away))]
+
+    def exposed(self, model: str, elements: str, facts: Mapping[str, Any] | None = None) -> list[Exposed]:
+        """Return all elements of a set with their middle, length and bore; none where the model takes no part or lies nowhere."""
+        if not self.has(model) or not len(self.context.models[model].elements[elements].shapes):
+            return []
+        found = self.context.models[model].elements[elements]
+        widths = self.context.models[model].looks().get("sets", {}).get(elements, {}).get("width_m")
+        made = []
+        for i, (id, shape) in enumerate(zip(found.ids, found.shapes, strict=True)):
+            line = np.asarray(shape, float)
+            x_m, y_m = _middle(line)
+            own = {"length_m": float(np.hypot(*np.diff(line, axis=0).T).sum())} if len(line) > 1 else {}
+            if isinstance(widths, Sequence):
+                own["diameter_m"] = float(widths[i])
+            made.append(Exposed(model, elements, id, float(x_m), float(y_m), own | dict(facts or {})))
+        return made
+
+    def transformers(self) -> list[Exposed]:
+        """Return the grid's transformers with their highest voltage."""
+        if not self.has("grid"):
+            return []
+        grid = self.context.models["grid"]
+        kv = np.array(grid.looks().get("vn_kv", []), float)
+        buses = np.array([_middle(np.asarray(shape, float)) for shape in grid.elements["bus"].shapes]).reshape(-1, 2)
+        made = []
+        for one in self.exposed("grid", "trafo"):
+            near = np.hypot(*(buses - (one.x_m, one.y_m)).T) <= NEAR_M if len(kv) == len(buses) else np.zeros(0, bool)
+            facts = {"voltage_kv": float(kv[near].max())} if near.any() else {}
+            made.append(Exposed("grid", "trafo", one.element, one.x_m, one.y_m, facts))
+        return made
+
+
+def _middle(line: np.ndarray) -> np.ndarray:
+    """Return the point half way along a line, the mean of a ring's or a point's corners."""
+    if len(line) == 2:
+        return np.asarray(line.mean(axis=0))
+    if len(line) > 2 and not np.allclose(line[0], line[-1]):
+        gone = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+        return np.array([np.interp(gone[-1] / 2.0, gone, line[:, k]) for k in (0, 1)])
+    return np.asarray(line.mean(axis=0))
