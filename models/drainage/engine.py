@@ -145,14 +145,25 @@ class Swmm:
         lost = (totals.outflow + totals.evapLoss + totals.seepLoss) * cubic
         return gained, lost, totals.flooding * cubic, (totals.finalStorage - totals.initStorage) * FOOT_M**3
 
+    def in_conduits_m3(self) -> float:
+        """Return the water that stands in conduits now."""
+        volumes = (solver.link_get_result(self.links[name], LinkResult.VOLUME) for name in self.network.conduits)
+        return sum(volumes) * self.network.length_m**3
+
     def stored_at_start_m3(self) -> float:
         """Return what sewers, wells and ponds held at second 0."""
         return solver.system_get_routing_totals().initStorage * FOOT_M**3
 
     def runoff_mm(self) -> tuple[float, float, float]:
-        """Return rain, what left the surfaces (infiltrated, evaporated, ran off) and what they hold, mm over all catchments."""
+        """Return rain, what left the surfaces (infiltrated, evaporated, ran off) and what they hold, mm over all catchments.
+
+        SWMM's total takes the rate at the end of each runoff step for the whole step; what it routes is the mean of both
+        ends. The difference is half a step of the present runoff, taken off here.
+        """
         totals = solver.system_get_runoff_totals()
-        lost = totals.infil + totals.evap + totals.runoff + totals.drains
+        now_m_per_s = float(self.runoff_m3_per_s().sum()) / (float(self.network.area_ha.sum()) * 1e4 or 1.0)
+        ahead = 0.5 * self.network.wet_s * now_m_per_s * 1000.0 / self.network.rain_mm
+        lost = totals.infil + totals.evap + totals.runoff - ahead + totals.drains
         held = totals.finalStorage - totals.initStorage
         return tuple(v * self.network.rain_mm for v in (totals.rainfall, lost, held))  # type: ignore[return-value]
 

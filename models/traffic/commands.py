@@ -100,6 +100,9 @@ class Commands(DispatchedCommands):
         its lane to stop there is held by its speed.
         """
         name = self.network.edges.ids[edge]
+        closed = edge in self.open_lanes
+        if closed:
+            self.open_edge(edge)  # SUMO refuses a stop on a lane that a vehicle is not allowed on
         for vehicle in sorted(libsumo.edge.getLastStepVehicleIDs(name)):
             gap_m = libsumo.vehicle.getSpeed(vehicle) ** 2 / (2 * libsumo.vehicle.getDecel(vehicle)) + _ROLL_M
             at_m, lane = libsumo.vehicle.getLanePosition(vehicle) + gap_m, libsumo.vehicle.getLaneIndex(vehicle)
@@ -109,6 +112,8 @@ class Commands(DispatchedCommands):
             else:
                 libsumo.vehicle.setSpeed(vehicle, 0.0)
             self.stalled.setdefault(edge, {})[vehicle] = bool(stops)
+        if closed:
+            self.close_edge(edge)
         return len(self.stalled.get(edge, ()))
 
     def unstall(self, edge: int) -> None:

@@ -1,4 +1,4 @@
-"""A scenario of all five models, and a rig that kills runs of it at moments drawn by a seed and goes on with what is left.
+"""A scenario of every model, and a rig that kills runs of it at moments drawn by a seed and goes on with what is left.
 
 `python tests/kit/all_domains.py 15` strikes fifteen times and prints the figures.
 """
@@ -21,23 +21,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import demo_city
 import psutil
+import worst_day
 
 import twin
 from twin import checkpoint, claim
 from twin.storage import digests
 
 TWIN = [sys.executable, "-m", "twin.cli"]
-TIMELINE = """
-timeline:
-  fault: {at: "+70 s", do: grid.fault, line: L2}
-  burst: {at: "+100 s", do: water.burst, pipe: P2, area: 50 cm2}
-  leak: {at: "+130 s", do: gas.leak, pipe: P2, area: 3 cm2}
-  closed: {at: "+160 s", do: traffic.close, edge: S03f}
-  mended: {at: "+200 s", do: grid.isolate, line: L2}
-  opened: {at: "+230 s", do: traffic.reopen, edge: S03f}
-"""
 PLANS = ("opening", "running", "running", "checkpoint", "running", "resume", "finishing", "running", "resume", "running")
 """What a strike aims at, in turn: before or while the run begins, anywhere, the writing of a state, the end, and the going on itself."""
 PATIENCE_S = 600.0
@@ -45,11 +36,11 @@ DEAD_WITHIN_S = 10.0
 
 
 def write(folder: Path, minutes: int, people: int = 150) -> Path:
-    """Write the demo city and its scenario with things that happen; traffic and water live in processes of their own."""
-    file = demo_city.write(folder)
+    """Write the worst day and what happens in it; traffic, water and drainage live in processes of their own."""
+    file = worst_day.write(folder)
     text = file.read_text().replace("duration: 5 min", f"duration: {minutes} min")
     text = text.replace("people: 150,", f"people: {people},").replace("water: {}", "water: {host: process}")
-    file.write_text(text + TIMELINE)
+    file.write_text(text + worst_day.TIMELINE)
     return file
 
 

@@ -60,11 +60,13 @@ def test_no_single_cut_parts_the_fibre_nodes_of_hexi_and_its_cells_carry_its_res
     assert blocked[cells].max() <= BLOCKED
 
 
-def test_people_and_pressure_are_coupled_as_soon_as_a_model_gives_them(base, laid, tmp_path, monkeypatch):
-    monkeypatch.setattr(Crowd.ports["count"], "kind", "people")
-    monkeypatch.setattr(Water.ports["pressure_m"], "kind", "pressure")
-    rows = Counter(row.kind for row in synth(base, laid, tmp_path, {}).couplings)
-    assert rows == {"people": len(laid["crowd"].elements["area"].ids)}, "every area lies in one square"
+def test_people_alerts_and_pressure_are_coupled(base, laid, tmp_path):
+    rows = synth(base, laid, tmp_path, {}).couplings
+    areas = len(laid["crowd"].elements["area"].ids)
+    assert Counter((row.source, row.target, row.kind) for row in rows if row.kind in ("people", "alert")) == {
+        ("crowd", "comms", "people"): areas,
+        ("comms", "crowd", "alert"): areas,
+    }, "every area lies in one square, and hears its alerts"
     rows = lay_hospitals(base, laid, tmp_path, {}).couplings
     assert Counter((row.source, row.kind) for row in rows) == {("water", "pressure"): 2}
 

@@ -1,4 +1,4 @@
-"""What is conserved, held to account at every exchange of five coupled models; a planted leak is caught by name, unit and second."""
+"""What is conserved, held to account at every exchange of coupled models; a planted leak is caught by name, unit and second."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import demo_city
 import numpy as np
 import pytest
+import worst_day
 
 import twin
 from twin.errors import Imbalance
@@ -27,23 +28,31 @@ ACCOUNTS = {
         "cars taken over",
         "people taken over",
         "energy in plugged-in cars",
+        "units on their way",
     },
+    "drainage": {"water in sewers", "rain on catchments"},
+    "comms": {"energy in batteries", "calls"},
+    "health": {"patients"},
+    "air": {"airborne mass"},
 }
-TIMELINE = """
-timeline:
-  fault: {at: "+40 s", do: grid.fault, line: L2}
-  burst: {at: "+55 s", do: water.burst, pipe: P2, area: 50 cm2}
-  leak: {at: "+70 s", do: gas.leak, pipe: P2, area: 10 cm2}
+TIMELINE = (
+    worst_day.TIMELINE
+    + """\
   cut: {at: "+100 s", do: gas.isolate, pipe: P2}
   more: {at: "+130 s", do: grid.scale_load, bus: B6, factor: 60}
 """
+)
+ALL_MOVE = (
+    *("load", "power", "energy", "water", "gas", "people", "vehicles on the roads", "water in sewers", "rain on catchments"),
+    *("energy in batteries", "calls", "patients", "airborne mass"),
+)
 FROM_S = 120
 """Leaks are planted here."""
 
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return demo_city.write(tmp_path_factory.mktemp("accounts"))
+    return worst_day.write(tmp_path_factory.mktemp("accounts"))
 
 
 def test_every_account_closes_at_every_exchange_of_an_evening_with_faults(evening: Path) -> None:
@@ -70,7 +79,7 @@ def test_every_account_closes_at_every_exchange_of_an_evening_with_faults(evenin
         grid = simulation["grid"]
         assert float(grid.unserved_mw.sum()) > 0, "something was given up, and is in the load's account"
         moved = {account.what: account.gained for node in ran.nodes for account in node.host.ledger()}
-        assert min(moved[what] for what in ("load", "power", "energy", "water", "gas", "people", "vehicles on the roads")) > 0
+        assert min(moved[what] for what in ALL_MOVE) > 0
         assert moved["people who drove off"] > 0 and moved["people taken over"] == moved["people who drove off"]
 
 
@@ -173,6 +182,32 @@ def lose_a_kilogram(gas: Any) -> None:
     gas.totals["served"] -= 1.0
 
 
+def lose_a_millimetre_of_rain(drainage: Any) -> None:
+    real = drainage.session.swmm.runoff_mm
+    drainage.session.swmm.runoff_mm = lambda: (real()[0], real()[1] - 1.0, real()[2])
+
+
+def find_sewers_full(drainage: Any) -> None:
+    real = drainage.session.swmm.routing_m3
+    drainage.session.swmm.routing_m3 = lambda: (*real()[:3], 2.0 * real()[3] + 500.0)
+
+
+def lose_a_wh(comms: Any) -> None:
+    comms.battery_kwh[0] -= 1e-3
+
+
+def lose_a_call(comms: Any) -> None:
+    comms.calls[0] -= 1.0
+
+
+def lose_a_patient(health: Any) -> None:
+    health.department.people = health.department.people[1:]
+
+
+def lose_a_gram(air: Any) -> None:
+    air.totals["left"] -= 1e-3
+
+
 LEAKS: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "a vehicle that arrives": ("traffic", lose_a_vehicle, r"vehicles on the roads do not balance: 1 1 "),
     "a car at the car park": ("traffic", lose_a_car_at_the_car_park, r"cars taken over do not balance: 1 1 "),
@@ -186,6 +221,12 @@ LEAKS: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "a kW in the lines": ("grid", lose_a_kw_in_the_lines, r"power do not balance: 0\.001 MW"),
     "a cubic metre": ("water", lose_a_cubic_metre, r"water do not balance: 1\.?\d* m3"),
     "a centimetre of a tank": ("water", lose_a_tank, r"water do not balance: 2\.5\d* m3"),
+    "a millimetre of rain": ("drainage", lose_a_millimetre_of_rain, r"rain on catchments do not balance: 0\.99\d+ mm"),
+    "sewers found full": ("drainage", find_sewers_full, r"water in sewers do not balance: -\d+\.?\d* m3"),
+    "a Wh": ("comms", lose_a_wh, r"energy in batteries do not balance: 0\.001 kWh"),
+    "a call": ("comms", lose_a_call, r"calls do not balance: 1 1 "),
+    "a patient": ("health", lose_a_patient, r"patients do not balance: 1 1 "),
+    "a gram": ("air", lose_a_gram, r"airborne mass do not balance: 0\.001 kg"),
     "a kilogram": ("gas", lose_a_kilogram, r"gas do not balance: 1\.?\d* kg"),
 }
 

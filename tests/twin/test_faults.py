@@ -13,6 +13,7 @@ from typing import Any
 import demo_city
 import left
 import pytest
+import worst_day
 
 import twin
 from twin.storage import digests
@@ -59,17 +60,10 @@ def test_a_damaged_file_of_a_run_is_named_or_harmless_and_never_believed(tmp_pat
         assert not file.endswith((".0", ".state")), "arrays and checkpoints have checksums"
 
 
-TIMELINE = """
-timeline:
-  fault: {at: "+70 s", do: grid.fault, line: L2}
-  burst: {at: "+100 s", do: water.burst, pipe: P2, area: 50 cm2}
-"""
-
-
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = demo_city.write(tmp_path_factory.mktemp("faults"))
-    file.write_text(file.read_text() + TIMELINE)
+    file = worst_day.write(tmp_path_factory.mktemp("faults"))
+    file.write_text(file.read_text() + worst_day.TIMELINE)
     return file
 
 
@@ -81,8 +75,8 @@ def whole(evening: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("model", "end"),
     [
-        pytest.param(model, end, marks=[] if (model, end) == ("water", signal.SIGKILL) else [pytest.mark.slow])
-        for model in ("traffic", "grid", "water", "gas", "crowd")
+        pytest.param(model, end, marks=[] if (model, end) == ("drainage", signal.SIGKILL) else [pytest.mark.slow])
+        for model in ("traffic", "grid", "water", "gas", "crowd", *worst_day.MODELS)
         for end in (signal.SIGKILL, signal.SIGSTOP)
     ],
 )

@@ -25,14 +25,14 @@ def strike(rig: all_domains.Rig, count: int, name: str, capsys: pytest.CaptureFi
     return tally
 
 
-def test_runs_of_five_domains_killed_at_drawn_moments_go_on_to_the_identical_result(tmp_path, capsys):
+def test_runs_of_all_domains_killed_at_drawn_moments_go_on_to_the_identical_result(tmp_path, capsys):
     rig = all_domains.Rig(all_domains.write(tmp_path, minutes=5), tmp_path, "30 s")
     tally = strike(rig, 5, "five minutes of all domains", capsys)
     assert sum(count for found, count in tally.found.items() if found.startswith("went on")) >= 2
 
 
 @pytest.mark.slow
-def test_two_hundred_runs_of_five_domains_killed_at_drawn_moments_go_on_to_the_identical_result(tmp_path, capsys):
+def test_two_hundred_runs_of_all_domains_killed_at_drawn_moments_go_on_to_the_identical_result(tmp_path, capsys):
     rig = all_domains.Rig(all_domains.write(tmp_path, minutes=30), tmp_path, "60 s")
     tally = strike(rig, 200, "all domains", capsys)
     assert tally.found["went on from a checkpoint"] >= 50

@@ -21,14 +21,14 @@ from twin.host import Inline
 def fresh(tmp_path):
     live = []
 
-    def make(text=DEMO, **options):
+    def make(text=DEMO, snapshot=None, **options):
         while live:
             live.pop().close()
         setup = Drainage.demo(tmp_path)
         setup.file("network").write_text(text)
         host = Inline(Drainage(type(setup)(**{**vars(setup), "options": options})))
         live.append(host)
-        host.start_open()
+        host.start_open(snapshot)
         host.start_solve()
         return host
 
@@ -248,8 +248,7 @@ def test_a_restore_after_every_kind_of_command_goes_on_alike(fresh):
     saved = host.snapshot()
     go(host, 3000)
     expected = {name: array.copy() for name, array in host.model.arrays.items()}
-    again = fresh()
-    again.restore(saved)
+    again = fresh(snapshot=saved)
     go(again, 3000)
     for name, array in expected.items():
         np.testing.assert_array_equal(again.model.arrays[name], array, err_msg=name)
