@@ -51,6 +51,8 @@ class Movement:
         self._route(network)
         self.inflow = Inflow(self) if inflow else None
         self._survey(None)
+        self.bent = np.zeros(len(self.ways), bool)
+        """which of `ways` have somebody on them, and are bent"""
         capacity = np.array([gate.flow_per_s for gate in network.gates])
         self.walkers = Walkers(self.ground, self.fields, gates=Gates(self.lines, capacity_per_s=capacity))
         self.leg = np.full(len(group), OFF, np.int8)
@@ -142,13 +144,18 @@ class Movement:
                 self.ways.append(self.fields.surroundings(int(self.inflow.gate_field[g]), where=plaza, closed=closed, area_cost=area_cost))
 
     def look(self) -> None:
-        """Bend the ways to gates and into stations round the crowds before them."""
+        """Bend the ways that somebody takes, to gates and into stations, round the crowds before them."""
         w = self.walkers
+        taken = np.bincount(w.field, minlength=len(self.fields)) > 0
+        for around, was in zip(self.ways, self.bent, strict=True):
+            if was and not taken[around.field]:
+                self.fields.way[around.field, around.cells] = around.shortest
+        self.bent = np.array([taken[around.field] for around in self.ways])
         self.seen = lay(self.ground.raster, self.ground.cells, w.x_m, w.y_m, w.heading, w.speed_m_per_s)
         self._bend()
 
     def _bend(self) -> None:
-        for around in self.ways:
+        for around in itertools.compress(self.ways, self.bent):
             bend(around, self.seen, self.fields.way[around.field])
 
     def _around(self, gate: int) -> np.ndarray:
@@ -372,7 +379,7 @@ class Movement:
         """Return the state as arrays; routing fields follow from the costs and are made again."""
         own = {name: getattr(self, name).copy() for name in ("leg", "door", "come_s")}
         seen = np.flatnonzero(self.seen.per_m2)
-        load = {"load_at": seen, "load": np.stack([part[seen] for part in self.seen])}
+        load = {"bent": self.bent.copy(), "load_at": seen, "load": np.stack([part[seen] for part in self.seen])}
         if self.inflow is not None:
             own["inflow"] = self.inflow.save()
         return {"walkers": self.walkers.snapshot(), **own, **load}
@@ -384,7 +391,7 @@ class Movement:
             getattr(self, name)[...] = saved[name]
         load = np.zeros((3, self.ground.cells))
         load[:, saved["load_at"]] = saved["load"]
-        self.seen = Load(*load)
+        self.seen, self.bent = Load(*load), saved["bent"].copy()
         self._bend()
         if self.inflow is not None:
             self.inflow.load(saved["inflow"])
