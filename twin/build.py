@@ -49,7 +49,10 @@ class Plan:
         return {name: sheet_of(model) for name, model in self.models.items()}
 
     def asked(self, action: str, arguments: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
-        """Check what is asked for by hand: an action of a model, or a verb that a driver takes; InputError says what is wrong."""
+        """Check what is asked for by hand: an action of a model, or a verb that a driver takes; `by` says who asks.
+
+        InputError: what is wrong with it.
+        """
         name, _, verb = action.partition(".")
         if name in self.drivers:
             verbs = getattr(self.drivers[name], "verbs", {})
@@ -57,10 +60,11 @@ class Plan:
                 raise InputError(f"{action}: {nearest(verb, verbs, what=f'verb of {name}')}")
             return name, verb, dict(arguments)
         self.context.problems.clear()
-        taken = self.context.action(action, arguments, ())
+        by = {"by": str(arguments["by"])} if "by" in arguments else {}
+        name, verb, taken = self.context.action(action, {key: value for key, value in arguments.items() if key not in by}, ())
         if self.context.problems:
             raise InputError([Problem(problem.what.removeprefix(": ")) for problem in self.context.problems])
-        return taken
+        return name, verb, {**taken, **by}
 
 
 def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from twin import plaindata
 from twin.errors import InputError, Problem, StorageError
+from twin.layered import READ
 from twin.storage import plain, storing, write_atomic
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _earlier(section: str, before: Mapping[str, Any], after: Mapping[str, Any], 
     """Return a problem for each entry that differs and that would happen, or happened, before `at_s`."""
     said = []
     for name in {**before, **after}:
-        old, new = before.get(name), after.get(name)
+        old, new = (_meant(entries.get(name)) for entries in (before, after))
         if old == new:
             continue
         moments = [run.second(entry["at"]) for entry in (old, new) if isinstance(entry, Mapping) and "at" in entry]
@@ -169,6 +170,11 @@ def _earlier(section: str, before: Mapping[str, Any], after: Mapping[str, Any], 
             what = f"{section}.{name}: differs from {run.path} before {run.clock(at_s)}; only what comes later may"
             said.append(Problem(what, *variant.place((section, name))))
     return said
+
+
+def _meant(entry: Any) -> Any:
+    """Return an entry without the place it was read from."""
+    return {key: value for key, value in entry.items() if key != READ} if isinstance(entry, Mapping) else entry
 
 
 RECORDED_ALIKE = ("format", "start", "timezone", "duration_s", "record_every_s", "tracks_every_s", "float32", "models")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twin.layered import Place
     from twin.model import Model
 
-SOURCES = ("live", "timeline", "hazard", "plan", "trigger", "model", "process")
+SOURCES = ("live", "timeline", "hazard", "msel", "plan", "trigger", "model", "process")
 """Who may post an action; at one instant they are applied in this order."""
 
 
@@ -154,7 +154,7 @@ class Driver(Protocol):
 
 
 class Commanded(Driver, Protocol):
-    """A driver that people may tell something while a run goes on: `sim.do("msel.skip", row="M3", who="Li")`."""
+    """A driver that people may tell something while a run goes on: `sim.do("msel.skip", row="M3", by="Li")`."""
 
     verbs: ClassVar[Mapping[str, str]]
     """What it may be told, and what that does."""

@@ -15,6 +15,8 @@ from twin.registry import registered
 KEY = "based_on"
 MOST = 5
 """So many files may be based on one another."""
+READ = "read"
+"""The key under which an entry that was read into a scenario from another file says from where; it changes nothing."""
 FILES = (".yaml", ".yml", ".csv", ".xlsx")
 """What a scenario's sections name lies in such files."""
 

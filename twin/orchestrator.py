@@ -180,10 +180,11 @@ class Orchestrator:
         """The simulated second."""
         return int(self.env.now)
 
-    def do(self, model: str, action: str, arguments: Mapping[str, Any], *, source: str = "live", name: str = "") -> None:
-        """Apply an action at the present second; what was sampled at it is sampled again."""
+    def do(self, model: str, action: str, arguments: Mapping[str, Any], by: str = "") -> None:
+        """Apply an action at the present second, as somebody says (`by`); what was sampled at it is sampled again."""
         self.sequence += 1
-        self.agenda.append(Post(self.now_s, SOURCES.index(source), 0, self.sequence, name or f"{model}.{action}", model, action, arguments))
+        order = self.now_s, SOURCES.index("live"), 0, self.sequence
+        self.agenda.append(Post(*order, f"{model}.{action}", model, action, arguments, by=by))
         self._settle_again()
 
     def post(self, given: Iterable[Post | Said]) -> None:

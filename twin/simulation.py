@@ -297,7 +297,8 @@ class Simulation:
     def do(self, action: str, /, **arguments: Any) -> None:
         """Apply an action now: `sim.do("grid.open", line="L4")`. InputError says what is wrong with it.
 
-        Or tell a driver that takes it, by its section's name: `sim.do("msel.skip", row="M3", who="Li")`.
+        Or tell a driver that takes it, by its section's name: `sim.do("msel.skip", row="M3", by="Li")`. `by`, who says so, is
+        journaled, also with an action.
 
         It is part of the run: the manifest's `live` holds it, and a resume or a branch does it again at its second. Where
         checkpoints are kept it is on disk when this returns; otherwise with the next commit.
@@ -321,7 +322,9 @@ class Simulation:
             posts = cast(Commanded, driver).told(verb, taken, self.now_s)  # what it refuses leaves the run as it was
             self._guarded(self.orchestrator.post, posts)
         else:
-            self._guarded(self.orchestrator.do, model, verb, taken)
+            told = dict(taken)
+            by = told.pop("by", "")
+            self._guarded(self.orchestrator.do, model, verb, told, by)
         self._lived += 1
         if self.recorder is not None and not again:
             self.recorder.live({"at_s": self.now_s, "do": f"{model}.{verb}", "arguments": plain(taken)})
