@@ -15,6 +15,7 @@ from scenarios.plan import LEVELS, RULES, Action, Approval, Plan, Role, Step
 from twin import units
 from twin.driver import Context
 from twin.errors import nearest
+from twin.layered import READ
 from twin.scenario import Objective
 
 KEYS = ("title", "from", "roles", "resources", "levels", "actions", "stand_down", "objectives")
@@ -50,7 +51,7 @@ class _Reader:
 
     def plan(self, entry: Mapping[str, Any], number: int) -> Plan:
         """Read all of it."""
-        self.keys(entry, (*KEYS, plan_text.READ), "plan")
+        self.keys(entry, (*KEYS, READ), "plan")
         self.roles = {name: one for name, said in self.named(entry, "roles") if (one := self.role(name, said))}
         levels = [level for name, said in self.named(entry, "levels") if (level := self.level(name, said))]
         self.ranks = {rank for rank, _ in levels} | {LEVELS.index(name) for name, _ in self.named(entry, "levels") if name in LEVELS}
@@ -79,7 +80,7 @@ class _Reader:
     def keys(self, said: Mapping[str, Any], known: Sequence[str], what: str, *path: Any) -> None:
         """Note keys that nothing reads."""
         for key in [key for key in said if key not in known]:
-            self.say(nearest(str(key), [one for one in known if one != plan_text.READ], what=f"key of {what}"), *path, key)
+            self.say(nearest(str(key), [one for one in known if one != READ], what=f"key of {what}"), *path, key)
 
     def seconds(self, said: Mapping[str, Any], key: str, *path: Any) -> int:
         """Return a duration in whole seconds, 0 when it is left out."""
@@ -113,7 +114,7 @@ class _Reader:
     def level(self, name: str, said: Any) -> tuple[int, Condition] | None:
         """Return a level's rank and what it is declared on."""
         if name not in LEVELS:
-            self.say(nearest(name, LEVELS, what="level") + "; I is the gravest", "levels", name)
+            self.say(nearest(name, LEVELS, what="level") + " (I is the gravest)", "levels", name)
             return None
         if not isinstance(said, Mapping) or "when" not in said:
             self.say("write {when: \"water.pressure_m['J17'] < 14 m for 5 min\"}", "levels", name)
@@ -147,7 +148,7 @@ class _Reader:
     def action(self, name: str, number: int, said: Mapping[str, Any]) -> Action:
         """Return an action with its steps, as far as they can be read."""
         path = ("actions", name)
-        role = self.holder(said.get("role"), *path)
+        role = self.holder(said, "role", *path)
         level = None
         if "level" in said:
             level = LEVELS.index(said["level"]) if said["level"] in LEVELS else None
@@ -169,14 +170,15 @@ class _Reader:
             approval=self.approval(said["approval"], *path, "approval") if "approval" in said else None,
         )
 
-    def holder(self, role: Any, *path: Any) -> str:
+    def holder(self, said: Mapping[str, Any], key: str, *path: Any) -> str:
         """Return the name of a role that somebody holds."""
+        role = said.get(key)
         if role is None:
-            self.say(f"'role' is missing: who does it; roles are {', '.join(self.roles) or 'none so far'}", *path)
+            self.say(f"'{key}' is missing: a role; there are {', '.join(self.roles) or 'none so far'}", *path)
         elif role not in self.roles:
-            self.say(nearest(str(role), self.roles, what="role") + "; name it under roles", *path)
+            self.say(nearest(str(role), self.roles, what="role") + " (name it under roles)", *path, key)
         elif not self.roles[role].held_by:
-            self.say(f"nobody holds the role '{role}'; write `held_by:` under roles.{role}", *path)
+            self.say(f"nobody holds the role '{role}'; write `held_by:` under roles.{role}", *path, key)
         return str(role)
 
     def approval(self, said: Any, *path: Any) -> Approval | None:
@@ -188,7 +190,7 @@ class _Reader:
         rule = said.get("rule", "wait")
         if rule not in RULES:
             self.say(nearest(str(rule), RULES, what="rule"), *path, "rule")
-        return Approval(self.holder(said.get("by"), *path), str(rule), self.seconds(said, "after", *path))
+        return Approval(self.holder(said, "by", *path), str(rule), self.seconds(said, "after", *path))
 
     def steps(self, said: Mapping[str, Any], path: tuple[Any, ...]) -> list[Step]:
         """Return what is done, one after another."""

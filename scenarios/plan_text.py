@@ -10,10 +10,8 @@ from typing import Any
 from twin import yamlfile
 from twin.driver import Context
 from twin.errors import InputError, Problem
-from twin.layered import Place, merged
+from twin.layered import READ, Place, merged
 
-READ = "read"
-"""The key under which a plan that was read into a scenario keeps the name of its file."""
 FILES = (".yaml", ".yml")
 
 

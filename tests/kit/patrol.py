@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
+import mini
 import numpy as np
 from pydantic import Field
 
@@ -51,7 +52,7 @@ class Patrol(Model):
 
     @classmethod
     def read(cls, setup: Setup) -> Crews:
-        return Crews(tuple(f"water_{i + 1}" for i in range(setup.options.get("water", 2))) + ("police_1",))
+        return Crews((*(f"water_{i + 1}" for i in range(setup.options.get("water", 2))), "police_1"))
 
     @classmethod
     def demo(cls, folder: Path) -> Setup:
@@ -108,6 +109,13 @@ def register(monkeypatch) -> None:
             sys.path.append(path)
         else:
             monkeypatch.syspath_prepend(path)
+
+
+def write(folder: Path, plan: str, more: str = "") -> Path:
+    """Write the two row houses with crews, and a plan in a file of its own."""
+    (folder / "plan.yaml").write_text(plan)
+    scenario = mini.SCENARIO.replace("models:\n", "models:\n  patrol:\n") + "plans: {warm: plan.yaml}\n" + more
+    return mini.write(folder, city=mini.CITY + "  patrol: {}\n", scenario=scenario)
 
 
 def said(run) -> list[tuple]:
