@@ -61,7 +61,7 @@ class Health(Model):
     ed_treated = Out(at="hospital", dtype=int, label="patients in treatment")
     ed_boarding = Out(at="hospital", dtype=int, label="patients in a bay for want of a bed")
     inbound = Out(at="hospital", dtype=int, label="patients on their way")
-    ed_share = Out(at="hospital", label="share of the department's capacity", cmap="RdYlGn_r", range=(0.0, 1.2))
+    ed_share = Out(at="hospital", kind="share", label="share of the department's capacity", cmap="RdYlGn_r", range=(0.0, 1.2))
     wait_red_s = Out(at="hospital", unit="s", label="mean wait, red")
     wait_yellow_s = Out(at="hospital", unit="s", label="mean wait, yellow")
     wait_green_s = Out(at="hospital", unit="s", label="mean wait, green")
