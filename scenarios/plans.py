@@ -24,6 +24,11 @@ class Plans:
     """
 
     source: ClassVar[str] = "plan"
+    rows: ClassVar[tuple[str, ...]] = (
+        *("in_force", "level", "called", "decided", "asks", "approved", "refused"),
+        *("done", "missed", "unmet", "failed", "dropped", "stood_down"),
+    )
+    """Names of the rows that it writes into the journal."""
     verbs: ClassVar[Mapping[str, str]] = {
         "approve": "let an action that waits for approval go on",
         "refuse": "give up an action that waits for approval",

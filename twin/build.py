@@ -186,7 +186,9 @@ def kind_off(scenario: Scenario, kind: str) -> bool:
 
 def _kpis(scenario: Scenario, models: Mapping[str, Model], problems: list[Problem]) -> list[kpi.Kpi]:
     sheets = {name: sheet_of(model) for name, model in models.items()}
-    found, wrong = kpi.read(scenario.kpis, sheets)
+    named = {str(said.get("of", "")).split(".")[1] for said in scenario.kpis.values() if str(said.get("of", "")).startswith("events.")}
+    drivers = {found.name: getattr(found.load(), "rows", ()) for found in registered("twin.drivers") if found.name in named - set(sheets)}
+    found, wrong = kpi.read(scenario.kpis, sheets, drivers)
     for path, what in wrong:
         said = what if what.startswith("kpis") else f"{'.'.join(('kpis', *path[:1]))}: {what}"
         problems.append(Problem(said, *scenario.place(("kpis", *path))))

@@ -45,7 +45,10 @@ class Post:
 
 @dataclass(frozen=True)
 class Said:
-    """What a driver has to say for the journal: a row of its own of this kind, `report.model` being the driver's section."""
+    """What a driver has to say for the journal: a row of its own of this kind, `report.model` being the driver's section.
+
+    A driver may name its rows in a class variable `rows`, so that key figures of them are checked.
+    """
 
     kind: str
     report: Report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +27,8 @@ OF_EVENTS = {
     "first": "how long after `from` the first happened",
     "last": "how long after `from` the last happened",
 }
+OF_FACTS = ("mean", "min", "max", "sum")
+"""How the numbers in the facts of several rows are summed up, besides percentiles."""
 _TARGET = re.compile(r"\s*(<=|>=|<|>)\s*(\S.*)")
 _DUMMY = datetime(2000, 1, 1)
 
@@ -34,9 +36,10 @@ _DUMMY = datetime(2000, 1, 1)
 class Kpi(BaseModel):
     """One figure: a port over some elements, brought to one number a moment by `across`, then to one by `over`.
 
-    `of`: `model.port`, or `events.model.name` for notices and actions. `at`: ids of elements, default all.
+    `of`: `model.port`, or `events.model.name` for notices, actions and rows of drivers. `at`: ids of elements, default all.
     `across`: mean, min, max, sum of the elements, or how many (what share) of them are above or below `limit`.
     `over`: see `OF_VALUES`, `OF_THRESHOLD`, or a percentile of the samples (`p95`); of events, `OF_EVENTS`.
+    `fact`: of events, a number in their facts (`waited_s`), summed up by `OF_FACTS` or a percentile; in seconds where it ends in `_s`.
     `from`, `to`: moments ('21:40', '+10 min'), default the whole run. `target`: '<= 8 min', '>= 20 m', '< 1'.
     `unit`: what to report it in; otherwise the target's unit.
     """
@@ -46,6 +49,7 @@ class Kpi(BaseModel):
     name: str = ""
     of: str
     over: str
+    fact: str = ""
     at: tuple[str, ...] = ()
     across: Across | None = None
     threshold: str | float | None = None
@@ -81,6 +85,8 @@ class Kpi(BaseModel):
 
     def natural_unit(self, unit: str) -> str:
         """Return the unit the figure comes in, of a port in `unit`."""
+        if self.of_events and self.fact:
+            return "s" if self.fact.endswith("_s") else "1"
         if self.of_events:
             return "1" if self.over == "count" else "s"
         if self.over.startswith(("time_", "longest_", "first_", "last_")):
@@ -104,8 +110,13 @@ class Kpi(BaseModel):
         return written or natural
 
 
-def read(declared: Mapping[str, Any], sheets: Mapping[str, ModelSheet]) -> tuple[list[Kpi], list[Fault]]:
-    """Read the section `kpis:` against the models' sheets; return the KPIs that hold, and everything wrong with the others."""
+def read(
+    declared: Mapping[str, Any], sheets: Mapping[str, ModelSheet], drivers: Mapping[str, Collection[str]] | None = None
+) -> tuple[list[Kpi], list[Fault]]:
+    """Read the section `kpis:` against the models' sheets; return the KPIs that hold, and everything wrong with the others.
+
+    `drivers`: by section, the names of rows of the journal that a driver writes; empty where it does not say.
+    """
     kpis, faults = [], []
     for name, said in declared.items():
         try:
@@ -113,7 +124,7 @@ def read(declared: Mapping[str, Any], sheets: Mapping[str, ModelSheet]) -> tuple
         except ValidationError as error:
             faults += [_spoken(name, one) for one in error.errors()]
             continue
-        wrong = check(kpi, sheets)
+        wrong = check(kpi, sheets, drivers or {})
         faults += wrong
         kpis += [] if wrong else [kpi]
     return kpis, faults
@@ -130,19 +141,23 @@ def _spoken(name: str, error: Any) -> Fault:
     return ((name, key) if key else (name,)), f"{key}: {message}" if key else f"a KPI is a mapping with `of:` and `over:` ({message})"
 
 
-def check(kpi: Kpi, sheets: Mapping[str, ModelSheet]) -> list[Fault]:
+def check(kpi: Kpi, sheets: Mapping[str, ModelSheet], drivers: Mapping[str, Collection[str]]) -> list[Fault]:
     """Return what is wrong with a KPI for these models: names, elements, units, a missing threshold."""
-    found = _check_events(kpi, sheets) if kpi.of_events else _check_fields(kpi, sheets)
+    found = _check_events(kpi, sheets, drivers) if kpi.of_events else _check_fields(kpi, sheets)
     return [((kpi.name, key), what) for key, what in found]
 
 
-def _check_events(kpi: Kpi, sheets: Mapping[str, ModelSheet]) -> list[tuple[str, str]]:
+def _check_events(kpi: Kpi, sheets: Mapping[str, ModelSheet], drivers: Mapping[str, Collection[str]]) -> list[tuple[str, str]]:
     _, model, name = [*kpi.of.split(".", 2), "", ""][:3]
-    if model not in sheets:
-        return [("of", nearest(model, sheets, what="model"))]
+    if model not in sheets and model not in drivers:
+        return [("of", nearest(model, [*sheets, *drivers], what="model"))]
     wrong = [(key, f"`{key}` has no meaning for events") for key in ("across", "threshold", "limit") if getattr(kpi, key) is not None]
-    if kpi.over not in OF_EVENTS:
-        wrong.append(("over", nearest(kpi.over, OF_EVENTS, what="way to sum up events")))
+    known_ways = OF_FACTS if kpi.fact else OF_EVENTS
+    if kpi.over not in known_ways and not (kpi.fact and PERCENTILE.fullmatch(kpi.over)):
+        wrong.append(("over", nearest(kpi.over, known_ways, what="way to sum up events")))
+    if model in drivers:
+        wrong += [("of", nearest(name, drivers[model], what=f"row of {model}"))] if drivers[model] and name not in drivers[model] else []
+        return wrong + _check_target(kpi, kpi.natural_unit("1"))
     sheet = sheets[model]
     known = {**(sheet.notices or {}), **(sheet.actions or {})}
     if (sheet.notices is not None or sheet.actions is not None) and name not in known:
@@ -170,6 +185,7 @@ def _check_fields(kpi: Kpi, sheets: Mapping[str, ModelSheet]) -> list[tuple[str,
         )
     if kpi.over not in OF_VALUES and kpi.over not in OF_THRESHOLD and not PERCENTILE.fullmatch(kpi.over):
         wrong.append(("over", nearest(kpi.over, [*OF_VALUES, *OF_THRESHOLD, "p95"], what="way to sum up time")))
+    wrong += [("fact", "`fact` has a meaning for events alone")] if kpi.fact else []
     wrong += _check_level(kpi.threshold, "threshold", kpi.over in OF_THRESHOLD, kpi.level_unit(port.unit))
     wrong += _check_level(kpi.limit, "limit", bool(kpi.across) and "_" in str(kpi.across), port.unit)
     return wrong + _check_target(kpi, kpi.natural_unit(port.unit))
@@ -246,6 +262,12 @@ def _of_events(run: Run, kpi: Kpi, first_s: int, last_s: int) -> float | None:
     taken = (rows["model"] == model) & (rows["name"] == name) & rows["t_happened_s"].between(first_s, last_s)
     if kpi.at:
         taken &= rows["element"].isin(list(kpi.at))
+    if kpi.fact:
+        told = [facts.get(kpi.fact) for facts in rows.loc[taken, "facts"]]
+        numbers = np.array([number for number in told if isinstance(number, int | float)], np.float64)
+        if not numbers.size:
+            return None
+        return float(numbers.sum()) if kpi.over == "sum" else figures.over(numbers, np.arange(len(numbers)), kpi.over, None, 0.0)
     happened = rows.loc[taken, "t_happened_s"]
     if kpi.over == "count":
         return float(len(happened))

@@ -113,6 +113,26 @@ def test_events_are_counted_and_timed(run):
     assert one(run, over="first", at="P2", target="> 1 min", **said)["verdict"] == "not reached"
 
 
+def test_numbers_in_the_facts_of_events_are_summed_up(run):
+    said = {"of": "events.water.pump_stopped", "fact": "head_m"}
+    told = [facts["head_m"] for facts in run.events.query("name == 'pump_stopped'")["facts"]]
+    assert one(run, over="max", **said)["value"] == max(told)
+    assert one(run, over="mean", **said)["value"] == pytest.approx(np.mean(told))
+    assert one(run, over="p50", **said)["value"] == pytest.approx(np.median(told))
+    assert one(run, **said | {"fact": "none_s"}, over="max", target="<= 10 min")["verdict"] == "not reached"
+    assert faults(**said, over="count") == ["figure.over: no way to sum up events 'count'; known: mean, min, max, sum"]
+    assert faults(of="water.pressure_m", at="J1", over="min", fact="x") == ["figure.fact: `fact` has a meaning for events alone"]
+
+
+def test_rows_of_drivers_are_known_where_they_say_so():
+    said = {"waits": {"of": "events.plans.decidd", "fact": "waited_s", "over": "max", "target": "<= 10 min"}}
+    known = {"plans": ("decided", "done"), "other": ()}
+    assert kpi.read(said, recorded.SHEETS, known)[1] == [(("waits", "of"), "no row of plans 'decidd'; did you mean 'decided'?")]
+    for of in ("plans.decided", "other.decidd"):
+        found, wrong = kpi.read({"waits": said["waits"] | {"of": f"events.{of}"}}, recorded.SHEETS, known)
+        assert wrong == [] and found[0].natural_unit("1") == "s"
+
+
 def test_a_whole_number_of_mistakes_is_reported_with_where_and_what_would_be_right():
     assert faults(of="water.presure_m", at="J1", over="min") == [
         "figure.of: no recorded port of water 'presure_m'; did you mean 'pressure_m'?"
