@@ -172,7 +172,7 @@ def _happened(found: Found) -> list[Block]:
 
 
 def _kind(row: story.Row) -> Cell:
-    if row.kind in (*story.GIVEN, story.PLANNED):
+    if row.kind in (*story.GIVEN, *story.DECIDED):
         return Cell(row.kind, "info")
     if row.kind == "degraded" or row.severity in story.GRAVE:
         return Cell(row.kind, "bad")

@@ -18,8 +18,8 @@ GIVEN = ("action", "inject")
 """Kinds of rows that somebody did to the city; all others are what the city did."""
 
 QUIET = ("debug",)
-PLANNED = "plan"
-"""Rows of this kind are what plans decided."""
+DECIDED = ("plan", "hazard")
+"""Rows of these kinds are what drivers decided."""
 GRAVE = ("alarm", "error", "critical")
 LOUD = ("warning", *GRAVE)
 FACTS = 160
@@ -82,7 +82,7 @@ def rows(run: Run) -> list[Row]:
         elements = tuple(dict.fromkeys(one for one in group["element"] if one))
         said = (int(seen_s), int(happened_s), kind, model, name, severity, source, elements, len(group))
         same = _shared(list(group["facts"]))
-        why, by = (str(same.pop(key, "")) if kind in (*GIVEN, PLANNED) else "" for key in ("why", "by"))
+        why, by = (str(same.pop(key, "")) if kind in (*GIVEN, *DECIDED) else "" for key in ("why", "by"))
         found.append(Row(*said, _facts(same), why, by))
     return found
 
@@ -93,7 +93,7 @@ def telling(found: Sequence[Row], most: int) -> list[Row]:
 
     def rank(i: int) -> tuple[int, int]:
         row = found[i]
-        if row.kind in (*GIVEN, PLANNED):
+        if row.kind in (*GIVEN, *DECIDED):
             return 0, i
         return (1 if first[row.what] == i else 2 if last[row.what] == i else 3), i
 
