@@ -22,13 +22,14 @@ class Backup:
     so it also runs while the bus is live, and carries the venue.
     """
 
-    ARRAYS = ("ups_mwh", "fuel_l", "ready_s", "running", "failed", "ordered", "ups_out_mwh", "fuel_out_mwh", "recharged_mwh")
+    ARRAYS = ("load_mw", "ups_mwh", "fuel_l", "ready_s", "running", "failed", "ordered", "ups_out_mwh", "fuel_out_mwh", "recharged_mwh")
 
     def __init__(self, venues: Sequence[Venue]) -> None:
         n = len(venues)
         self.ids = tuple(v.id for v in venues)
         self.bus = np.array([v.bus for v in venues], int)
-        self.load_mw = np.array([v.load_mw for v in venues], float)
+        self.rated_mw = np.array([v.load_mw for v in venues], float)
+        self.load_mw = self.rated_mw.copy()
         self.capacity_mwh = np.array([v.ups_mwh for v in venues], float)
         self.tank_l = np.array([v.fuel_l for v in venues], float)
         self.l_per_mwh = np.array([v.fuel_l_per_mwh for v in venues], float)
@@ -82,6 +83,10 @@ class Backup:
         """Break a generator: it stops, and does not start by itself."""
         self.running[row] = self.ordered[row] = False
         self.failed[row], self.ready_s[row] = True, NEVER
+
+    def keep(self, row: int, fraction: float) -> None:
+        """Leave only a part of a venue's load on."""
+        self.load_mw[row] = fraction * self.rated_mw[row]
 
     def advance(self, dt_s: int) -> list[int]:
         """Deliver `dt_s` seconds: from the tank where a generator runs, else from the UPS where the bus is dead.

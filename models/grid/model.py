@@ -244,6 +244,11 @@ class Grid(Model):
         """Break a venue's generator: it stops, and does not start by itself."""
         self.backup.fail(self.index("venue", venue))
 
+    @action
+    def keep_on(self, venue: Venue, share: Fraction) -> None:
+        """Leave `share` of a venue's load on and switch the rest off by its own board: UPS and fuel last longer; 1 ends it."""
+        self.backup.keep(self.index("venue", venue), share)
+
     def advance(self, until_s: int) -> bool:
         """Move relays, tanks and energies on; what operates before `until_s` acts at its own second."""
         moved = False

@@ -92,3 +92,15 @@ def test_energy_of_backup_is_accounted(demo, do, run):
     assert abs(energy.residual) < energy.tolerance
     assert abs(backup.residual) <= backup.tolerance
     assert backup.lost == pytest.approx(0.05 + 30 / 250)
+
+
+def test_a_venue_that_switches_most_of_its_load_off_lasts_longer_on_its_ups(demo, do, run):
+    grid = demo()
+    do(grid, "fail_generator", venue="V1")
+    do(grid, "fault", line="L1")
+    run(grid, 100)
+    do(grid, "keep_on", venue="V1", share=0.25)
+    # 0.05 MWh less 100 s of 0.6 MW leave 800 s at 0.15 MW
+    assert [(t, n) for t, n, e in run(grid, 2000) if e == "V1"] == [(900, "ups_empty"), (900, "venue_dark")]
+    do(grid, "keep_on", venue="V1", share=1.0)
+    assert grid.backup.load_mw[0] == pytest.approx(0.6)
