@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -94,5 +95,7 @@ def test_five_runs_of_a_scenario_give_one_digest(tmp_path, name, sets, events):
     one_hash(SCENARIOS / f"{name}.yaml", sets, tmp_path, events)
 
 
-def test_every_scenario_is_held():
-    assert sorted(path.stem for path in SCENARIOS.glob("*.yaml")) == ["first_look", "opening_night"]
+def test_every_scenario_but_the_catalogue_is_held():
+    """Those of the catalogue are run by tests of their own, at reduced size."""
+    stems = {path.stem for path in SCENARIOS.glob("*.yaml")}
+    assert {stem for stem in stems if not re.match(r"s\d\d_", stem)} == {"first_look", "opening_night"}
