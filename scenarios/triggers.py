@@ -14,19 +14,24 @@ from twin.driver import SOURCES, Context, Post, Seen
 
 NEVER = -1
 EXAMPLE = "write {when: \"water.pressure_m['J17'] < 14 m for 5 min\", do: water.isolate, pipe: P100}"
-OWN = ("when", "do", "then", "after", "again")
+OWN = ("when", "do", "then", "after", "again", "from")
 """Keys of an entry that are no arguments of its action."""
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """A condition and what is done each time it comes to hold: once, or again after `again_s`."""
+    """A condition and what is done each time it comes to hold, from `from_s` on: once, or again after `again_s`."""
 
     name: str
     number: int
     when: Condition
     acts: Sequence[Act]
     again_s: int | None
+    from_s: int = 0
+
+    def first_s(self) -> int | None:
+        """Return the first second at which it must be asked though nothing may have moved."""
+        return self.from_s or self.when.next_s(self.when.fresh(), NEVER)
 
 
 @dataclass
@@ -43,14 +48,15 @@ class Triggers:
     """Entries such as `dry: {when: "water.pressure_m['J17'] < 14 m for 5 min", do: water.isolate, pipe: P100}`.
 
     `do` with its arguments, or `then:` a list of such, each with `after: 2 min` if it is not at once. A trigger fires when its
-    condition comes to hold, the first time only; with `again: 10 min` also later, no sooner than that after it last fired.
+    condition comes to hold, the first time only; with `again: 10 min` also later, no sooner than that after it last fired. `from` is the
+    first moment at which it is asked.
     """
 
     source: ClassVar[str] = "trigger"
 
     def __init__(self, triggers: Sequence[Trigger]) -> None:
         self.triggers = list(triggers)
-        self.memories = [Memory(trigger.when.fresh(), next_s=trigger.when.next_s(trigger.when.fresh(), NEVER)) for trigger in triggers]
+        self.memories = [Memory(trigger.when.fresh(), next_s=trigger.first_s()) for trigger in triggers]
         self.posted = 0
 
     @classmethod
@@ -70,6 +76,7 @@ class Triggers:
             | {
                 "when": {"type": "string", "description": "a condition, for example water.pressure_m['J17'] < 14 m for 5 min"},
                 "then": {"type": "array", "items": act | {"required": ["do"]}},
+                "from": {"type": "string", "description": "the first moment at which it is asked; the start when left out"},
                 "again": {"type": "string", "description": "it may fire again, so long after it last did; once only when left out"},
             },
             "additionalProperties": True,
@@ -97,7 +104,7 @@ class Triggers:
         spoke = seen.moved | {report.model for report in seen.reports}
         for trigger, memory in zip(self.triggers, self.memories, strict=True):
             timely = memory.next_s is not None and memory.next_s <= seen.now_s
-            if not timely and spoke.isdisjoint(trigger.when.models):
+            if seen.now_s < trigger.from_s or (not timely and spoke.isdisjoint(trigger.when.models)):
                 continue
             held, memory.holds = memory.holds, trigger.when.holds(seen, memory.state)
             memory.next_s = trigger.when.next_s(memory.state, seen.now_s)
@@ -145,25 +152,27 @@ def _trigger(name: str, number: int, entry: Any, context: Context) -> Trigger | 
     if "when" not in entry or ("do" in entry) == ("then" in entry):
         context.say(f"triggers.{name}: it needs 'when' and either 'do' or 'then'; {EXAMPLE}", path)
         return None
-    when, again_s = None, None
+    when, again_s, from_s = None, None, 0
     try:
         when = conditions.read(entry["when"], context)
     except ValueError as error:
         context.say(f"triggers.{name}.when: {error}", (*path, "when"))
     if "again" in entry:
         again_s = _seconds(entry["again"], (*path, "again"), context)
+    if "from" in entry:
+        from_s = context.moment_s(entry["from"], (*path, "from"))
     if "then" in entry:
         listed = entry["then"] if isinstance(entry["then"], Sequence) and not isinstance(entry["then"], str) else []
         if not listed:
             context.say(f"triggers.{name}.then: write a list of actions such as {{do: grid.open, line: L4, after: 2 min}}", (*path, "then"))
-        for stray in [key for key in entry if key not in ("when", "then", "again")]:
+        for stray in [key for key in entry if key not in ("when", "then", "again", "from")]:
             context.say(f"triggers.{name}.{stray}: with 'then', each of its actions has its own", (*path, stray))
         done = [act for i, one in enumerate(listed) for act in _acts(one, (*path, "then", i), context)]
     else:
-        done = _acts({key: value for key, value in entry.items() if key not in ("when", "again")}, path, context)
+        done = _acts({key: value for key, value in entry.items() if key not in ("when", "again", "from")}, path, context)
     if when is None or len(context.problems) > before:
         return None
-    return Trigger(name, number, when, done, again_s)
+    return Trigger(name, number, when, done, again_s, from_s)
 
 
 def _acts(entry: Any, path: tuple[Any, ...], context: Context) -> list[Act]:

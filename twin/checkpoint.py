@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 class Past:
     """What a simulation goes on from: a run up to `until_s`, the second it is taken up at, and the state it was in then.
 
+    `differs_s`: the first second at which a branch does other things; a state at that second knows too much.
     `state` None: from second 0, before anything began. `own`: the run itself goes on, else another branches off.
     `live`: what was done by hand after `t_s`, to be done again.
     """
@@ -43,12 +44,13 @@ class Past:
     t_s: int = -1
     state: Mapping[str, Any] | None = None
     live: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    differs_s: int | None = None
 
     def taken_up(self) -> Past:
         """Return it with its last state at or before `until_s`; one that is damaged is named in a warning and passed over."""
         live = self.handed_on()
         for t_s in reversed(moments_s(self.run.path)):
-            if t_s <= self.until_s:
+            if t_s <= self.until_s and (self.differs_s is None or t_s < self.differs_s):
                 try:
                     state = plaindata.read(path_of(self.run.path, t_s))
                     return replace(self, t_s=t_s, state=state, live=live[int(state["live"]) :])
@@ -140,8 +142,11 @@ SAME_FROM_THE_START = ("city", "start", "duration", "seed", "record_every", "tra
 """Keys of a scenario that shape it from second 0 on: a branch must have them as the run had."""
 
 
-def unlike_before(run: Run, variant: Scenario, at_s: int) -> None:
-    """Raise InputError for everything in which a variant differs from a run's scenario before `at_s`."""
+def unlike_before(run: Run, variant: Scenario, at_s: int) -> int | None:
+    """Raise InputError for everything in which a variant differs from a run's scenario before `at_s`.
+
+    Return the first second from which an entry differs, or None where none does.
+    """
     was = scenario_of(run)
     before, after = was.raw(), variant.raw()
     said = []
@@ -156,20 +161,42 @@ def unlike_before(run: Run, variant: Scenario, at_s: int) -> None:
         said += _earlier(section, before.get(section) or {}, after.get(section) or {}, run, variant, at_s)
     if said:
         raise InputError(said)
+    changed = [_changed(before.get(section) or {}, after.get(section) or {}) for section in {*was.drivers, *variant.drivers}]
+    return min((first_s for entries in changed for _, pair in entries for first_s in _firsts_s(pair, run)), default=None)
 
 
 def _earlier(section: str, before: Mapping[str, Any], after: Mapping[str, Any], run: Run, variant: Scenario, at_s: int) -> list[Problem]:
     """Return a problem for each entry that differs and that would happen, or happened, before `at_s`."""
     said = []
-    for name in {**before, **after}:
-        old, new = (_meant(entries.get(name)) for entries in (before, after))
-        if old == new:
-            continue
-        moments = [run.second(entry["at"]) for entry in (old, new) if isinstance(entry, Mapping) and "at" in entry]
-        if len(moments) < sum(entry is not None for entry in (old, new)) or min(moments) < at_s:
-            what = f"{section}.{name}: differs from {run.path} before {run.clock(at_s)}; only what comes later may"
+    for name, (old, new) in _changed(before, after):
+        moments = _firsts_s((old, new), run)
+        early = len(moments) < sum(entry is not None for entry in (old, new)) or min(moments) < at_s
+        if early and (new is not None or _was_heard(run, name, at_s)):
+            what = f"{section}.{name}: differs from {run.path} before {run.clock(at_s)}; only what comes later (at, from) may"
             said.append(Problem(what, *variant.place((section, name))))
     return said
+
+
+_FIRST = ("at", "from")
+"""Keys of an entry that say when it first matters."""
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, tuple[Any, Any]]]:
+    """Return the entries of a section that differ, as they were and as they are."""
+    pairs = {name: (_meant(before.get(name)), _meant(after.get(name))) for name in {**before, **after}}
+    return [(name, pair) for name, pair in pairs.items() if pair[0] != pair[1]]
+
+
+def _firsts_s(entries: Sequence[Any], run: Run) -> list[int]:
+    """Return when entries first matter, of those that say so."""
+    return [run.second(entry[key]) for entry in entries if isinstance(entry, Mapping) for key in _FIRST if key in entry]
+
+
+def _was_heard(run: Run, name: str, at_s: int) -> bool:
+    """Tell whether an entry did or said anything before `at_s`: one that did not may be left out of a branch."""
+    rows = run.events[run.events["t_seen_s"] < at_s]
+    named = [*rows["element"], *(str(facts.get("name", "")) for facts in rows["facts"])]
+    return any(one.partition(".")[0] == name for one in named)
 
 
 def _meant(entry: Any) -> Any:

@@ -218,7 +218,7 @@ class Orchestrator:
         for driver in self.drivers:
             wanted_s = driver.next_s()
             if wanted_s is not None:
-                due_s = min(due_s, wanted_s)
+                due_s = min(due_s, max(wanted_s, self.now_s + (self.settles > 0)))
         if self.sample is not None:
             due_s = min(due_s, self.sample_due_s)
         due_s = math.ceil(min(due_s, self.duration_s))

@@ -154,10 +154,10 @@ class Simulation:
         if isinstance(scenario, (str, Path)):
             scenario = load(scenario, sets)
         variant = scenario or checkpoint.scenario_of(run, sets)
-        checkpoint.unlike_before(run, variant, at_s)
+        differs_s = checkpoint.unlike_before(run, variant, at_s)
         said = run.manifest
         kept = {"checkpoint_every_s": int(said.get("checkpoint_every_s", 0)), "check": bool(said.get("check"))}
-        return cls(variant, out, past=Past(run, at_s, own=False), **kept | rest)
+        return cls(variant, out, past=Past(run, at_s, own=False, differs_s=differs_s), **kept | rest)
 
     def again(self) -> Simulation:
         """Return the simulation that goes on with this one from its last checkpoint, in the same way."""

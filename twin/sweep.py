@@ -329,7 +329,7 @@ def read(path: Path) -> Asked:
     return asked
 
 
-def check(scenario: Scenario, design: Design, suits: Callable[[Scenario], None] | None = None) -> None:
+def check(scenario: Scenario, design: Design, suits: Callable[[Scenario], object] | None = None) -> None:
     """Check the scenario with every value of every key, and both ends of every range, one key at a time.
 
     `suits` is asked about each as well, and raises InputError. InputError says which cannot be.

@@ -58,7 +58,7 @@ def test_variants_that_branch_off_a_run_are_those_run_from_the_start(scenario, k
     [
         (VARY, [1, 2], "21:43", "seeds: what branches off .* has its seed, 7; leave seeds out"),
         (VARY, None, "22:43", "is outside the run"),
-        (VARY, None, "21:46", r"vary.timeline.late.room: 'R2': timeline.late: differs from .* before 21:46:00; only what comes later may"),
+        (VARY, None, "21:46", r"vary.timeline.late.room: 'R2': timeline.late: differs from .* before 21:46:00; only what comes later"),
         ({"models.heat.rooms": [4, 3]}, None, "21:43", "vary.models.heat.rooms: 3: models: is another than in"),
     ],
 )
