@@ -10,7 +10,7 @@ import numpy as np
 
 from models.response.jobs import NEVER
 from models.response.network import SKILLS, Network
-from models.response.streets import Streets
+from models.response.streets import SAME_STREET_S, Reach, Streets
 from models.response.surface import AT_DEPOT, DRIVING, HELD, OFF, RETURNING, STANDING_BY, TO_HOSPITAL, TURNING_OUT, ResponseOptions
 
 UNIT = np.dtype(
@@ -32,7 +32,6 @@ RETRY_S = 60
 """A unit that has no way looks again so often."""
 LATE_FACTOR = 3.0
 """A unit is overdue after so many times the reckoned drive and `strand_after`."""
-SAME_STREET_S = 10
 _NO_LIGHTS = SKILLS.index("bus")
 
 
@@ -43,7 +42,7 @@ class Outside:
     say: Callable[..., None]
     """`say(notice, unit or None, happened_s, **facts)`"""
     order: Callable[[int, int, int, int], None]
-    """`order(unit, spot, what, t_s)`"""
+    """`order(unit, spot, what, t_s)`; `what` is BLUE, PLAIN, or the class of a unit that stands there"""
     hand_over: Callable[[int, int, int, int], None]
     """`hand_over(hospital, triage class, patient, t_s)`"""
 
@@ -120,7 +119,7 @@ class Crews:
         """Order a unit to the spot from which it is soonest at its point."""
         one = self.units[unit]
         start = self.place(unit)
-        reach = self.streets.reach(start, float(one["x_m"]), float(one["y_m"]), self.options.walk)
+        start, reach = self._reach(unit, start)
         one["since_s"] = t_s
         if reach is None:
             self.hold(unit, t_s)
@@ -129,6 +128,9 @@ class Crews:
         one["goal"], one["away_m"], one["expected_s"] = reach.spot, reach.away_m, reach.drive_s / factor
         beside = self.network.spot_street[start] == self.network.spot_street[reach.spot] and one["state"] not in MOVING
         if one["known"] and not beside:
+            if start != one["spot"] and one["state"] not in MOVING:
+                one["spot"] = start
+                self.outside.order(unit, start, int(one["skill"]), t_s)
             self.outside.order(unit, reach.spot, BLUE if one["blue"] else PLAIN, t_s)
             if t_s > self.now_s:
                 one["ordered"] = True
@@ -138,7 +140,14 @@ class Crews:
             return
         if t_s > self.now_s:
             return
-        self._drive(unit, start, reach.spot, t_s, SAME_STREET_S if beside else max(1, round(one["expected_s"])))
+        self._drive(unit, start, reach.spot, t_s, round(SAME_STREET_S) if beside else max(1, round(one["expected_s"])))
+
+    def _reach(self, unit: int, start: int) -> tuple[int, Reach | None]:
+        """Return where a unit sets off and the spot it drives to; one that stands sets off in the better direction of its street."""
+        one = self.units[unit]
+        starts = [start] if one["state"] in MOVING else list(dict.fromkeys((start, int(self.streets.twin[start]))))
+        ways = [(at, self.streets.reach(at, float(one["x_m"]), float(one["y_m"]), self.options.walk)) for at in starts]
+        return min(ways, key=lambda way: np.inf if way[1] is None else way[1].drive_s)
 
     def _drive(self, unit: int, start: int, goal: int, t_s: int, took_s: int) -> None:
         one = self.units[unit]
@@ -205,10 +214,11 @@ class Crews:
         """Send a unit home in ordinary traffic; one that has not left yet stays."""
         one = self.units[unit]
         one["job"], one["hospital"] = -1, -1
-        if one["spot"] == one["home"] and one["state"] not in MOVING:
-            if one["ordered"]:
-                self.outside.order(unit, int(one["home"]), PLAIN, t_s)
-                one["ordered"] = False
+        if one["ordered"]:
+            self.outside.order(unit, int(one["spot"]), PLAIN, t_s)
+            one["ordered"] = False
+        street = self.network.spot_street
+        if street[one["spot"]] == street[one["home"]] and one["state"] not in MOVING:
             self.rest(unit, AT_DEPOT)
             return
         x_m, y_m = self.network.depot_xy[one["depot"]].tolist()

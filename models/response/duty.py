@@ -173,11 +173,10 @@ class Duty(Crews):
 
     def _assign(self, job: Job, wanted: int, t_s: int) -> None:
         """Send the free units that are soonest there."""
-        spots, _ = self.streets.near(job.x_m, job.y_m, self.options.walk)
-        free = [unit for unit in self.free(job.skill).tolist() if unit not in job.barred and spots.size]
+        free = [unit for unit in self.free(job.skill).tolist() if unit not in job.barred]
         if free:
             places = np.array([self.place(unit) for unit in free], int)
-            drive_s = self.streets.times_to(int(spots[0]), places)
+            drive_s = self.streets.times_to(job.x_m, job.y_m, self.options.walk, places)
             for at in np.argsort(drive_s, kind="stable")[:wanted].tolist():
                 self._dispatch(free[at], job, t_s, float(drive_s[at]))
         if len(free) < wanted:

@@ -13,7 +13,9 @@ SHUT_S = 9e4
 """An edge that takes so long is closed."""
 WALK_M_PER_S = 1.2
 """Crews walk the rest of their way with their gear (synthetic)."""
-_CANDIDATES = 8
+SAME_STREET_S = 10.0
+"""A unit goes to another house of its street in so long (synthetic)."""
+_CANDIDATES = 6
 
 
 class Reach(NamedTuple):
@@ -40,6 +42,10 @@ class Streets:
         self.b = np.concatenate([b for _, b, _ in segments])
         self.of = np.repeat(np.arange(len(segments)), [len(a) for a, _, _ in segments])
         self.passing_s = net.free_s.copy()
+        self.twin = np.arange(len(net.spot_street))
+        for one, other in zip(self.twin[:-1].tolist(), self.twin[1:].tolist(), strict=True):
+            if net.spot_street[one] == net.spot_street[other]:
+                self.twin[one], self.twin[other] = other, one
         pairs, self.pair = np.unique(net.spot_ends, axis=0, return_inverse=True)
         self.pairs, self.size = pairs, int(net.spot_ends.max()) + 1
 
@@ -68,13 +74,21 @@ class Streets:
             self._found[key] = dijkstra(self._graph[back], indices=crossing, return_predecessors=True)
         return self._found[key]
 
-    def times_to(self, spot: int, starts: np.ndarray) -> np.ndarray:
-        """Return (start,) seconds from the middles of spots to the middle of one; inf where there is no way."""
+    def times_to(self, x_m: float, y_m: float, walk_m: float, starts: np.ndarray) -> np.ndarray:
+        """Return (start,) seconds from spots, in either direction of their streets, to a point; inf where there is no way."""
+        spots, away_m = self.near(x_m, y_m, walk_m)
+        best_s = np.full(len(starts), np.inf)
+        for spot, metres in zip(spots.tolist(), away_m.tolist(), strict=True):
+            for way in (starts, self.twin[starts]):
+                best_s = np.minimum(best_s, self._to(spot, way) + metres / WALK_M_PER_S)
+        return best_s
+
+    def _to(self, spot: int, starts: np.ndarray) -> np.ndarray:
         before, _ = self._distances(int(self.network.spot_ends[spot, 0]), back=True)
-        half = np.where(self.passing_s < SHUT_S, self.passing_s / 2, np.inf)
-        out_s = np.minimum(half[starts], self.network.free_s[starts] * 2)
-        found = out_s + before[self.network.spot_ends[starts, 1]] + half[spot]
-        return np.where(self.network.spot_street[starts] == self.network.spot_street[spot], 10.0, found)
+        half_s = np.where(self.passing_s < SHUT_S, self.passing_s / 2, np.inf)
+        out_s = np.minimum(half_s[starts], self.network.free_s[starts] * 2)
+        found = out_s + before[self.network.spot_ends[starts, 1]] + half_s[spot]
+        return np.where(self.network.spot_street[starts] == self.network.spot_street[spot], SAME_STREET_S, found)
 
     def times_from(self, spot: int, ends: np.ndarray) -> np.ndarray:
         """Return (end,) seconds from the middle of a spot to the middles of others; inf where there is no way."""
@@ -82,7 +96,7 @@ class Streets:
         half = np.where(self.passing_s < SHUT_S, self.passing_s / 2, np.inf)
         out_s = min(half[spot], 2 * self.network.free_s[spot])
         found = out_s + after[self.network.spot_ends[ends, 0]] + half[ends]
-        return np.where(self.network.spot_street[ends] == self.network.spot_street[spot], 10.0, found)
+        return np.where(self.network.spot_street[ends] == self.network.spot_street[spot], SAME_STREET_S, found)
 
     def away_m(self, x_m: float, y_m: float) -> np.ndarray:
         """Return (spot,) the distance of a point from each."""
@@ -95,13 +109,12 @@ class Streets:
         return found
 
     def near(self, x_m: float, y_m: float, walk_m: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the open spots from which a point can be walked to, nearest first (the nearest open one if none is so near)."""
+        """Return the open spots from which a point can be walked to, nearest first; the nearest street is always near enough."""
         away = self.away_m(x_m, y_m)
         reckoned = np.where(self.passing_s < SHUT_S, away, np.inf)
         order = np.argsort(reckoned, kind="stable")[:_CANDIDATES]
         order = order[np.isfinite(reckoned[order])]
-        nearest_m = float(away[order[0]]) if order.size else 0.0
-        within = order[away[order] <= max(walk_m, nearest_m + 1.0)]
+        within = order[away[order] <= max(walk_m, float(away.min()) + 1.0)]
         return within, away[within]
 
     def reach(self, start: int, x_m: float, y_m: float, walk_m: float) -> Reach | None:
