@@ -164,19 +164,24 @@ def write(path: Path, lines: Iterable[Sequence[str]]) -> None:
         raise InputError(f"{path}: neither .csv nor .xlsx")
     if not path.absolute().parent.is_dir():
         raise InputError(f"{path}: no folder {path.parent}")
-    safe = [[_marked(cell) for cell in line] for line in lines]
-    write_atomic(path, _as_csv(safe) if path.suffix.lower() == ".csv" else _as_workbook(safe))
+    # the mark at the beginning is by which Excel knows UTF-8
+    write_atomic(path, csv_text(lines).encode("utf-8-sig") if path.suffix.lower() == ".csv" else _as_workbook(_safe(lines)))
+
+
+def csv_text(lines: Iterable[Sequence[str]]) -> str:
+    """Return a table as CSV; cells that begin with a formula sign get an apostrophe before it."""
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows(_safe(lines))
+    return out.getvalue()
+
+
+def _safe(lines: Iterable[Sequence[str]]) -> list[list[str]]:
+    return [[_marked(cell) for cell in line] for line in lines]
 
 
 def _marked(text: str) -> str:
     text = text.replace("\r\n", "\n").strip(_AROUND)
     return f"'{text}" if text[:1] and (text[0] in SIGNS or _MARKED.match(text)) else text
-
-
-def _as_csv(lines: Iterable[Sequence[str]]) -> bytes:
-    out = io.StringIO(newline="")
-    csv.writer(out).writerows(lines)
-    return out.getvalue().encode("utf-8-sig")  # the mark by which Excel knows UTF-8
 
 
 def _as_workbook(lines: Sequence[Sequence[str]]) -> bytes:
