@@ -30,6 +30,20 @@ class Role:
 
 
 @dataclass(frozen=True)
+class Level:
+    """A level of response (rank 0 is the gravest), what it is declared on, and what that means to people."""
+
+    rank: int
+    when: Condition
+    text: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its Roman number."""
+        return LEVELS[self.rank]
+
+
+@dataclass(frozen=True)
 class Crew:
     """Units that are sent by the model that has them; `arguments` are those of its `send`, less the name of the job."""
 
@@ -86,12 +100,12 @@ class Action:
 
 @dataclass(frozen=True)
 class Plan:
-    """A contingency plan; `levels` are ranks (0 is the gravest) with their conditions, the gravest first."""
+    """A contingency plan; `levels`: the gravest first."""
 
     name: str
     title: str
     roles: Mapping[str, Role]
-    levels: Sequence[tuple[int, Condition]]
+    levels: Sequence[Level]
     actions: Mapping[str, Action]
     ends: Condition | None = None
     closing: Sequence[Act] = ()

@@ -19,9 +19,9 @@ def check(plan: Plan, context: Context) -> None:
     if not called:
         say("it can never begin: no action has 'when' or 'level'", "actions")
     wanted = {action.level for action in called}
-    for rank, _ in plan.levels:
-        if called and wanted.isdisjoint(range(rank, len(LEVELS))):
-            say(f"no action answers to level {LEVELS[rank]}; give one `level: {LEVELS[rank]}`, or remove the level", "levels", LEVELS[rank])
+    for level in plan.levels:
+        if called and wanted.isdisjoint(range(level.rank, len(LEVELS))):
+            say(f"no action answers to level {level.name}; give one `level: {level.name}`, or remove the level", "levels", level.name)
     for action in plan.actions.values():
         if action.on_failure and action.on_failure not in plan.actions:
             say(nearest(action.on_failure, plan.actions, what="action"), "actions", action.name, "on_failure")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from scenarios import acts, conditions, crews, plan_checks, plan_text
 from scenarios.acts import Act
 from scenarios.conditions import Condition
-from scenarios.plan import LEVELS, RULES, Action, Approval, Plan, Role, Step
+from scenarios.plan import LEVELS, RULES, Action, Approval, Level, Plan, Role, Step
 from twin import units
 from twin.driver import Context
 from twin.errors import nearest
@@ -54,7 +54,7 @@ class _Reader:
         self.keys(entry, (*KEYS, READ), "plan")
         self.roles = {name: one for name, said in self.named(entry, "roles") if (one := self.role(name, said))}
         levels = [level for name, said in self.named(entry, "levels") if (level := self.level(name, said))]
-        self.ranks = {rank for rank, _ in levels} | {LEVELS.index(name) for name, _ in self.named(entry, "levels") if name in LEVELS}
+        self.ranks = {level.rank for level in levels} | {LEVELS.index(name) for name, _ in self.named(entry, "levels") if name in LEVELS}
         for name, said in self.named(entry, "resources"):
             self.resource(name, said)
         written = list(self.named(entry, "actions"))
@@ -67,7 +67,7 @@ class _Reader:
         from_s = self.context.moment_s(entry["from"], ("plans", self.name, "from")) if "from" in entry else 0
         title = str(entry.get("title") or self.name)
         goals = {name: goal for name, said in self.named(entry, "objectives") if (goal := self.objective(name, said))}
-        return Plan(self.name, title, self.roles, sorted(levels, key=lambda one: one[0]), actions, ends, closing, goals, from_s)
+        return Plan(self.name, title, self.roles, sorted(levels, key=lambda one: one.rank), actions, ends, closing, goals, from_s)
 
     def named(self, entry: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
         """Return the named entries of a part of the plan."""
@@ -111,8 +111,8 @@ class _Reader:
         self.keys(said, ("title", "held_by", "decides"), "a role", "roles", name)
         return Role(name, str(said.get("title") or name), str(said.get("held_by") or ""), self.seconds(said, "decides", "roles", name))
 
-    def level(self, name: str, said: Any) -> tuple[int, Condition] | None:
-        """Return a level's rank and what it is declared on."""
+    def level(self, name: str, said: Any) -> Level | None:
+        """Return a level."""
         if name not in LEVELS:
             self.say(nearest(name, LEVELS, what="level") + " (I is the gravest)", "levels", name)
             return None
@@ -121,7 +121,7 @@ class _Reader:
             return None
         self.keys(said, ("when", "text"), "a level", "levels", name)
         when = self.condition(said["when"], "levels", name, "when")
-        return (LEVELS.index(name), when) if when else None
+        return Level(LEVELS.index(name), when, str(said.get("text") or "")) if when else None
 
     def resource(self, name: str, said: Any) -> None:
         """Check that what a plan counts on is there."""

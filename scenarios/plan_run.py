@@ -10,7 +10,7 @@ from typing import Any
 from scenarios import crews
 from scenarios.conditions import Condition, State
 from scenarios.desks import Desks
-from scenarios.plan import LEVELS, Action, Plan
+from scenarios.plan import LEVELS, Action, Level, Plan
 from twin.driver import SOURCES, Post, Said, Seen
 from twin.ports import Report
 
@@ -68,7 +68,7 @@ class Running:
 
     def __post_init__(self) -> None:
         plan = self.plan
-        self.conditions = {f"level {LEVELS[rank]}": when for rank, when in plan.levels}
+        self.conditions = {f"level {level.name}": level.when for level in plan.levels}
         self.conditions |= {f"action {name}": action.when for name, action in plan.actions.items() if action.when is not None}
         self.conditions |= {"end": plan.ends} if plan.ends is not None else {}
         self.watches = {name: self._watch(one) for name, one in self.conditions.items()}
@@ -112,9 +112,9 @@ class Running:
 
     def _reach(self, seen: Seen) -> None:
         """Declare the gravest level that holds, and call the actions whose level and condition are reached."""
-        holding = [rank for rank, _ in self.plan.levels if self._counts(f"level {LEVELS[rank]}")]
-        if holding and holding[0] != self.level:
-            self._declare(holding[0], self.conditions[f"level {LEVELS[holding[0]]}"].saw(seen), seen.now_s)
+        gravest = next((level for level in self.plan.levels if self._counts(f"level {level.name}")), None)
+        if gravest is not None and gravest.rank != self.level:
+            self._declare(gravest, gravest.when.saw(seen), seen.now_s)
         for action in self.plan.actions.values():
             course = self.courses[action.name]
             if course.stage != IDLE or (action.level is None and action.when is None):
@@ -130,11 +130,11 @@ class Running:
     def _counts(self, name: str) -> bool:
         return self.watches[name].holds and not self.watches[name].spent
 
-    def _declare(self, level: int, why: str, now_s: int) -> None:
+    def _declare(self, level: Level, why: str, now_s: int) -> None:
         self._enter(now_s, why)
         before = {"before": LEVELS[self.level]} if self.level < NO_LEVEL else {}
-        self.level, self.reached = level, f"level {LEVELS[level]}: {why}"
-        self.say("level", "", now_s, level=LEVELS[level], why=why, **before)
+        self.level, self.reached = level.rank, f"level {level.name}: {why}"
+        self.say("level", "", now_s, level=level.name, why=why, text=level.text, **before)
 
     def _enter(self, now_s: int, why: str) -> None:
         """Put the plan in force."""
@@ -174,7 +174,7 @@ class Running:
         """Let an action go on, or give it up."""
         self.desks.take(f"{action.key}?")
         course = self.courses[action.name]
-        waited_s = now_s - (course.due_s or now_s)
+        waited_s = 0 if course.due_s is None else now_s - course.due_s
         said = {"role": action.approval.role if action.approval else "", "by": by, "waited_s": waited_s}
         self.say("approved" if approves else "refused", action.name, now_s, "info" if approves else "warning", **said)
         if approves:
