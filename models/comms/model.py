@@ -228,7 +228,8 @@ class Comms(Surface):
         desk_s = [erlang.wait_s(n, float(h), int(c)) for n, h, c in zip(self.calls, handling, self.dispatchers, strict=True)]
         self.desk_up = up & (self.dispatchers > 0)
         self.dispatch_delay_s = np.where(self.desk_up, set_up_s + np.asarray(desk_s), self.options.fallback)
-        self.calls_waiting = np.maximum(np.asarray(self.calls) - self.dispatchers, 0.0)
+        busy = [int(c) * erlang.utilisation(n, int(c)) for n, c in zip(self.calls, self.dispatchers, strict=True)]
+        self.calls_waiting = np.maximum(np.asarray(self.calls) - busy, 0.0)
 
     def _sums(self) -> None:
         people = self._people()

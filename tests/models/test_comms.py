@@ -197,6 +197,15 @@ def test_calls_above_what_the_desk_can_answer_pile_up_and_are_conserved(make):
         assert abs(account.residual) <= account.tolerance, account
 
 
+def test_the_queue_of_a_desk_is_its_calls_times_their_wait(make):
+    model = make(residents_factor=0.001)  # hardly a call is blocked, so that the delay is the wait at the desk
+    model.calls_per_h[:] = 50.0
+    go(model, 4 * 3600)
+    calls_per_s = 50.0 / 3600.0
+    assert erlang.mean_wait_s(calls_per_s, 180.0, 3) > 60
+    assert model.calls_waiting[0] == pytest.approx(calls_per_s * erlang.mean_wait_s(calls_per_s, 180.0, 3), rel=0.1), "Little's law"
+
+
 def test_a_desk_that_cannot_be_called_waits_for_messengers(make):
     model = make()
     model.cut_link("F_CMD_X")
