@@ -150,7 +150,9 @@ class Drainage(Model):
         except self._engine_error as error:
             if error.report and self.now_s == 0 and (found := problems(error.report, self.network.file)):
                 raise InputError(found) from None
-            raise self.fail(str(error)) from error
+            known = {*self.network.nodes, *self.network.links, *self.network.catchments}
+            element = next((word for word in str(error).replace(",", " ").rstrip(".").split() if word in known), "")
+            raise self.fail(str(error), element) from error
 
     def advance(self, until_s: int) -> bool:
         """Route whole steps up to `until_s`."""
@@ -184,6 +186,8 @@ class Drainage(Model):
     def _write(self) -> None:
         session, swmm, n = self.session, self.session.swmm, self.network
         depth = swmm.depth_m()
+        if not np.isfinite(depth).all():
+            raise self.fail("its depth of water is no number: SWMM's routing broke down", n.nodes[int(np.argmin(np.isfinite(depth)))])
         above = np.maximum(0.0, depth - n.full_m)
         above[n.no_street] = 0.0
         kept = np.divide(session.kept_m3, n.ponded_m2, out=np.zeros_like(depth), where=n.ponded_m2 > 0)

@@ -13,7 +13,7 @@ from models.drainage import Drainage
 from models.drainage.demo import DEMO
 from models.drainage.layout import Section
 from models.drainage.storm import WARNINGS, Cell, Storm, design_storm, idf_l_per_s_ha
-from twin.errors import InputError
+from twin.errors import EngineFailure, InputError
 from twin.host import Inline
 
 
@@ -274,9 +274,27 @@ def test_a_mistake_is_one_line_with_its_place(fresh, tmp_path, old, new, said):
     assert any(said in str(problem) for problem in refused.value.problems), refused.value.problems
 
 
-def test_a_second_simulation_in_one_process_is_refused(fresh, tmp_path):
-    from twin.errors import EngineFailure
+def test_an_engine_that_fails_is_named_with_its_second_and_element(fresh, monkeypatch):
+    from swmm.toolkit import solver
 
+    host = fresh()
+    go(host, 120)
+
+    def fails() -> None:
+        raise RuntimeError("ERROR 405: too much water at node N3.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(solver, "swmm_step", fails)
+        with pytest.raises(EngineFailure, match=r"drainage \(swmm-toolkit\) at t=120 s \(N3\): ERROR 405"):
+            host.start_advance(180, (), {})
+    with monkeypatch.context() as broken:
+        real = host.model.session.swmm.depth_m
+        broken.setattr(host.model.session.swmm, "depth_m", lambda *which: np.where(np.arange(len(real())) == 1, np.nan, real()))
+        with pytest.raises(EngineFailure, match=r"drainage \(swmm-toolkit\) at t=120 s \(N2\): its depth of water is no number"):
+            host.start_solve()
+
+
+def test_a_second_simulation_in_one_process_is_refused(fresh, tmp_path):
     fresh()
     other = Inline(Drainage(Drainage.demo(tmp_path / "other")))
     with pytest.raises(EngineFailure, match="already runs a SWMM simulation"):
