@@ -148,8 +148,14 @@ def check_call(where: str, call: ast.Call) -> None:
     elif name == "with_":
         build.plan(plan.scenario.with_(**keywords(call)))
     elif name == "do":
+        asked, words = ast.literal_eval(call.args[0]), keywords(call)
+        sections = {found.name: found for found in entry_points(group="twin.drivers")}
+        section, _, verb = asked.partition(".")
+        if section in sections:
+            assert verb in sections[section].load().verbs, f"{where}: {asked}"
+            return
         plan.context.problems.clear()
-        plan.context.action(ast.literal_eval(call.args[0]), keywords(call), ())
+        plan.context.action(asked, {key: value for key, value in words.items() if key != "by"}, ())
         assert not plan.context.problems, f"{where}: {plan.context.problems}"
     elif name == "sel":
         for one in call.keywords:
