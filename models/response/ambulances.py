@@ -12,7 +12,7 @@ from models.response.draws import lognormal_s
 from models.response.duty import Duty
 from models.response.jobs import CLASSES, Job
 from models.response.network import SKILLS, Network
-from models.response.surface import AT_HOSPITAL, DRIVING, HELD, ON_SCENE, TO_HOSPITAL, TURNING_OUT, WORKING, ResponseOptions
+from models.response.surface import AT_HOSPITAL, DRIVING, HELD, TO_HOSPITAL, WORKING, ResponseOptions
 
 BLACK, RED, YELLOW, GREEN = range(len(CLASSES))
 URGENCY = (RED, YELLOW, GREEN, BLACK)
@@ -45,13 +45,11 @@ class Ambulances(Duty):
             job.patients = list(patients)
         self.reported += np.array(patients)
 
-    def wanted(self, job: Job) -> int:
+    def wanted(self, job: Job, mine: int, coming: int) -> int:
         """Return how many more ambulances a scene wants for: one a load, less those that come, no more than were asked for."""
         if job.patients is None:
-            return super().wanted(job)
-        mine = self.units[(self.units["job"] == job.number) & ~self.units["late"]]
-        coming = np.isin(mine["state"], (TURNING_OUT, DRIVING, ON_SCENE)) | ((mine["state"] == HELD) & (mine["then"] == DRIVING))
-        return min(self._loads(job) - int(coming.sum()), job.units - len(mine))
+            return super().wanted(job, mine, coming)
+        return min(self._loads(job) - coming, job.units - mine)
 
     def _loads(self, job: Job) -> int:
         patients = job.patients or [0] * len(CLASSES)
@@ -166,7 +164,8 @@ class Ambulances(Duty):
             self.home(unit, t_s)
             return
         one["job"] = -1
-        if self.wanted(job) <= 0:
+        mine, coming = self.tally()
+        if self.wanted(job, int(mine[job.number]), int(coming[job.number])) <= 0:
             self.home(unit, t_s)
             return
         one["job"] = job.number

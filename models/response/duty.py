@@ -159,25 +159,43 @@ class Duty(Crews):
 
     def _give(self, t_s: int) -> None:
         """Give free crews to the jobs that want for them."""
-        short = self.jobs.short()
-        if not short:
-            return
-        for job in short:
-            wanted = self.wanted(job)
-            if wanted > 0:
-                self._assign(job, wanted, t_s)
+        short = self.short_of()
+        free: dict[int, list[int]] = {}
+        for job, wanted in sorted(short, key=lambda one: one[0].order()):
+            if job.stage != OUT:
+                continue
+            if job.skill not in free:
+                free[job.skill] = self.free(job.skill).tolist()
+            self._assign(job, wanted, free[job.skill], t_s)
 
-    def wanted(self, job: Job) -> int:
-        """Return how many more units a job wants for."""
-        return job.units - int(((self.units["job"] == job.number) & ~self.units["late"]).sum())
+    def tally(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (job number,) the units each job has that are not late, and how many of them are still to come to it."""
+        mine = self.units[(self.units["job"] >= 0) & ~self.units["late"]]
+        coming = np.isin(mine["state"], (TURNING_OUT, DRIVING, ON_SCENE)) | ((mine["state"] == HELD) & (mine["then"] == DRIVING))
+        size = len(self.jobs.ids)
+        return np.bincount(mine["job"], minlength=size), np.bincount(mine["job"][coming], minlength=size)
 
-    def _assign(self, job: Job, wanted: int, t_s: int) -> None:
-        """Send the free units that are soonest there."""
-        free = [unit for unit in self.free(job.skill).tolist() if unit not in job.barred]
+    def wanted(self, job: Job, mine: int, coming: int) -> int:
+        """Return how many more units a job wants for, which has these."""
+        del coming
+        return job.units - mine
+
+    def short_of(self) -> list[tuple[Job, int]]:
+        """Return the jobs that want for units, and for how many."""
+        if not self.jobs.open:
+            return []
+        mine, coming = self.tally()
+        found = ((job, self.wanted(job, int(mine[job.number]), int(coming[job.number]))) for job in self.jobs.open.values())
+        return [(job, wanted) for job, wanted in found if wanted > 0]
+
+    def _assign(self, job: Job, wanted: int, able: list[int], t_s: int) -> None:
+        """Send the free units that are soonest there; they are taken out of those that are `able`."""
+        free = [unit for unit in able if unit not in job.barred]
         if free:
             places = np.array([self.place(unit) for unit in free], int)
             drive_s = self.streets.times_to(job.x_m, job.y_m, self.options.walk, places)
             for at in np.argsort(drive_s, kind="stable")[:wanted].tolist():
+                able.remove(free[at])
                 self._dispatch(free[at], job, t_s, float(drive_s[at]))
         if len(free) < wanted:
             has = bool((self.network.unit_skill == job.skill).any())
@@ -254,10 +272,6 @@ class Duty(Crews):
         self.again_s = self.now_s
 
     # looking
-
-    def short_of(self) -> list[tuple[Job, int]]:
-        """Return the jobs that want for units, and for how many."""
-        return [(job, wanted) for job in self.jobs.open.values() if (wanted := max(self.wanted(job), 0))]
 
     def busy(self) -> bool:
         """Return whether anybody is anywhere but at rest."""

@@ -108,10 +108,9 @@ class Response(Surface):
         self.units_out = np.bincount(units["depot"][units["job"] >= 0], minlength=depots)
         self.free = [duty.free(skill).size for skill in range(len(SKILLS))]
         self.jobs_waiting, self.wait_s = 0, 0.0
-        for job, wanted in duty.short_of():
-            if wanted > 0:
-                self.jobs_waiting[job.skill] += 1
-                self.wait_s[job.skill] = max(self.wait_s[job.skill], now_s - job.called_s)
+        for job, _ in duty.short_of():
+            self.jobs_waiting[job.skill] += 1
+            self.wait_s[job.skill] = max(self.wait_s[job.skill], now_s - job.called_s)
         jobs = duty.jobs
         self.calls_waiting = sum(job.stage in (CALLING, QUEUED) for job in jobs.open.values())
         self.jobs_open, self.jobs_done = len(jobs.open), jobs.counts["done"]
