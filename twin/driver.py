@@ -127,18 +127,10 @@ class Context:
         return model_name, verb, taken
 
 
-class Driver(Protocol):
-    """A driver: made from its section of a scenario, plain data and a state machine ever after."""
+class Listener(Protocol):
+    """What the orchestrator asks when an instant has settled."""
 
     source: ClassVar[str]
-
-    @classmethod
-    def schema(cls) -> dict[str, Any]:
-        """Return the JSON Schema of its section."""
-
-    @classmethod
-    def read(cls, section: Any, context: Context) -> Driver:
-        """Make it from its section; mistakes go to `context.problems`."""
 
     def begin(self) -> list[Post]:
         """Return what is known to happen before the start."""
@@ -154,6 +146,18 @@ class Driver(Protocol):
 
     def load(self, saved: Mapping[str, Any]) -> None:
         """Take up a state that `save` returned."""
+
+
+class Driver(Listener, Protocol):
+    """A driver: made from its section of a scenario, plain data and a state machine ever after."""
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of its section."""
+
+    @classmethod
+    def read(cls, section: Any, context: Context) -> Driver:
+        """Make it from its section; mistakes go to `context.problems`."""
 
 
 class Commanded(Driver, Protocol):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from twin.driver import SOURCES, Driver, Heard, Post, Said, Seen
+from twin.driver import SOURCES, Heard, Listener, Post, Said, Seen
 from twin.errors import Imbalance, TwinError
 from twin.flows import accounts
 from twin.host import Inline, Process, Reply, Verb
@@ -97,7 +97,7 @@ class Orchestrator:
         wiring: Wiring,
         *,
         duration_s: int,
-        drivers: Iterable[Driver] = (),
+        drivers: Iterable[Listener] = (),
         journal: Callable[[Heard], None] = lambda heard: None,
         sample: Callable[[int], None] | None = None,
         sample_every_s: int = 0,
@@ -109,7 +109,7 @@ class Orchestrator:
         self.by_name = {node.name: node for node in self.nodes}
         self.parallel = any(not node.works_here for node in self.nodes)
         self.env = simpy.Environment(initial_time=0)
-        self.drivers = list(drivers)
+        self.drivers: list[Listener] = list(drivers)
         self.journal, self.sample, self.sample_every_s, self.keep = journal, sample, sample_every_s, keep
         self.check = check
         self.sample_due_s, self.sampled_s = 0, -1
@@ -131,7 +131,7 @@ class Orchestrator:
             node.host.finish_open()
         if saved is not None:
             self._load(saved)
-        self._arm()
+        self.arm()
         if saved is None:
             self.until(0)
 
@@ -192,7 +192,7 @@ class Orchestrator:
         self.agenda += self._posts(given, None, self.now_s)
         self._settle_again()
 
-    def _posts(self, given: Iterable[Post | Said], driver: Driver | None, t: int) -> list[Post]:
+    def _posts(self, given: Iterable[Post | Said], driver: Listener | None, t: int) -> list[Post]:
         """Journal what a driver says (None: what it says to who acts by hand); return what it posts."""
         posts = []
         for one in given:
@@ -209,9 +209,10 @@ class Orchestrator:
         self.settle(self.now_s)
         if sampled is not None:
             sampled(self.now_s)
-        self._arm()
+        self.arm()
 
-    def _arm(self) -> None:
+    def arm(self) -> None:
+        """Set the clock for the next second at which anything is due."""
         due_s = min(node.due_s for node in self.nodes)
         if self.agenda:
             due_s = min(due_s, self.agenda[0].t_s)
@@ -231,7 +232,7 @@ class Orchestrator:
         now_s = self.now_s
         if self.armed_s == now_s:
             self.settle(now_s)
-            self._arm()
+            self.arm()
 
     def settle(self, t: int) -> None:
         """Bring everything that is due to `t`, apply what happens then, and solve until quiet."""
@@ -401,7 +402,7 @@ class Orchestrator:
             raise failed[0]
 
 
-def _of(driver: Driver) -> str:
+def _of(driver: Listener) -> str:
     """Return what a driver is known by in a saved state: a branch may have one more than its past, or one less."""
     return f"{type(driver).__module__}.{type(driver).__qualname__}"
 

@@ -105,6 +105,7 @@ class Recorder:
         self.parts: list[Tracks | Events] = [self.journal, *self.moving.values()]
         self.taken = 0
         self.closed = False
+        self.processes: list[dict[str, Any]] = []
 
     @classmethod
     def resume(cls, folder: Path, *, models: Mapping[str, ModelSheet], at_s: int, rows: int | None = None) -> Recorder:
@@ -145,6 +146,13 @@ class Recorder:
     def live(self, done: Mapping[str, Any]) -> None:
         """Note in the manifest what was done by hand: `at_s`, `do`, `arguments`; on disk with the next commit."""
         self.manifest["live"] = [*self.manifest.get("live", ()), dict(done)]
+
+    def attached(self, name: str, at_s: int) -> None:
+        """Note in the manifest, at once, that a Python process drives the run from `at_s` on: no state of it is kept."""
+        self.processes.append({"name": name, "at_s": at_s})
+        if self.manifest.get("processes", [])[: len(self.processes)] != self.processes:  # else a run goes on with those it had
+            self.manifest["processes"] = list(self.processes)
+            self._write_manifest()
 
     @staticmethod
     def estimate_bytes(

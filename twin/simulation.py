@@ -7,15 +7,16 @@ import math
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from twin import build, checkpoint, claim, units
+from twin import attached, build, checkpoint, claim, units
+from twin.attached import Process
 from twin.checkpoint import Past
 from twin.driver import Commanded, Heard
 from twin.errors import InputError, StorageError, TwinError
@@ -23,6 +24,7 @@ from twin.ground import Ground, ground_of
 from twin.identity import identity
 from twin.interrupts import whole_instants
 from twin.orchestrator import Orchestrator, Timing
+from twin.progress import Progress, Spent, Watch
 from twin.scenario import Scenario
 from twin.storage import plain, storing
 from twin.view import ModelView
@@ -32,29 +34,6 @@ if TYPE_CHECKING:
 
 COMMIT_AFTER_S = 20.0
 """Wall time after which the record is put on disk even if its chunk is not full: what a kill can cost."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands: simulated second, its length, and simulated seconds per wall second."""
-
-    now_s: int
-    duration_s: int
-    speed: float
-    doing: str = ""
-
-
-Watch = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What earlier sittings took, in wall time, to compute what a run goes on from; `simulated_s` is how much that was."""
-
-    wall_s: float = 0.0
-    recording_s: float = 0.0
-    checkpoint_s: float = 0.0
-    simulated_s: int = 0
 
 
 class Simulation:
@@ -76,6 +55,7 @@ class Simulation:
         checkpoint_every_s: int = 0,
         check: bool = False,
         past: Past | None = None,
+        processes: Sequence[Process] = (),
     ) -> None:
         from twin import load
 
@@ -100,6 +80,8 @@ class Simulation:
         self._lived = 0
         self._spent = Spent()
         self._held = contextlib.ExitStack()
+        self._waits: attached.Waits | None = None
+        self._processes = tuple(processes)
         self.restarts = list(past.run.manifest.get("restarts", [])) if past is not None and past.own else []
         if past is not None:
             checkpoint.unlike(past.run, self.manifest())
@@ -121,6 +103,7 @@ class Simulation:
         if run.status in checkpoint.FINISHED:
             raise InputError(f"{folder}: is {run.status}; there is nothing to go on with")
         checkpoint.warn_of_another_file(run)
+        attached.refuse_others(run, rest.get("processes", ()))
         said = run.manifest
         every_s = rest.pop("checkpoint_every_s", None) or int(said.get("checkpoint_every_s", 0))
         kinds = set(said.get("hosts", {}).values())
@@ -151,6 +134,7 @@ class Simulation:
         run = open_run(folder)
         at_s = run.second(at)
         run.at(at)
+        attached.refuse_others(run, ())
         if isinstance(scenario, (str, Path)):
             scenario = load(scenario, sets)
         variant = scenario or checkpoint.scenario_of(run, sets)
@@ -215,6 +199,8 @@ class Simulation:
             self.orchestrator.open()
         self._live = deque(self._past.live if self._past is not None else ())
         self._started, self._began_s = time.perf_counter(), self.now_s
+        for process in self._processes:
+            self.attach(process)
         self._do_again()
         self._say("running")
 
@@ -280,7 +266,7 @@ class Simulation:
         with whole_instants(self.orchestrator):
             while self.now_s < t_s and not self.orchestrator.pause:
                 again_s = self._live[0]["at_s"] if self._live else t_s
-                self._guarded(self.orchestrator.until, min(t_s, self.now_s + step_s, max(again_s, self.now_s + 1)))
+                self.guarded(self.orchestrator.until, min(t_s, self.now_s + step_s, max(again_s, self.now_s + 1)))
                 self._do_again()
                 self._say("running")
         return self
@@ -310,6 +296,13 @@ class Simulation:
             )
         self._do(action, arguments, again=False)
 
+    def attach(self, process: Process) -> None:
+        """Start a Python process beside the run: a generator function of the city (`twin.attached.LiveCity`).
+
+        It waits, reads and acts; the journal names it. InputError: the run keeps checkpoints, and no generator can be kept.
+        """
+        self._waits = attached.attach(self, process, self._waits)
+
     def _do_again(self) -> None:
         """Do what was done by hand at this second when the run was here before."""
         while self._live and self._live[0]["at_s"] <= self.now_s:
@@ -320,11 +313,11 @@ class Simulation:
         model, verb, taken = self.plan.asked(action, arguments)
         if (driver := self.plan.drivers.get(model)) is not None:
             posts = cast(Commanded, driver).told(verb, taken, self.now_s)  # what it refuses leaves the run as it was
-            self._guarded(self.orchestrator.post, posts)
+            self.guarded(self.orchestrator.post, posts)
         else:
             told = dict(taken)
             by = told.pop("by", "")
-            self._guarded(self.orchestrator.do, model, verb, told, by)
+            self.guarded(self.orchestrator.do, model, verb, told, by)
         self._lived += 1
         if self.recorder is not None and not again:
             self.recorder.live({"at_s": self.now_s, "do": f"{model}.{verb}", "arguments": plain(taken)})
@@ -354,7 +347,8 @@ class Simulation:
             raise KeyError(f"no model '{model}'; this run has {', '.join(self.orchestrator.by_name)}")
         return ModelView(node)
 
-    def _guarded(self, call: Any, *arguments: Any) -> None:
+    def guarded(self, call: Any, *arguments: Any) -> None:
+        """Call something that moves the run; one that fails there cannot go on."""
         if self._closed or self.status in ("failed", "interrupted"):
             raise TwinError(f"the run {'is closed' if self._closed else self.status} at {self.clock} and cannot go on")
         try:
@@ -473,4 +467,4 @@ class Simulation:
         return open_run(self.folder)
 
 
-__all__ = ["Progress", "Simulation"]
+__all__ = ["Progress", "Simulation", "Watch"]

@@ -27,6 +27,9 @@ class ModelView:
             raise AttributeError(f"{self._node.name} has no port '{name}'; it has {', '.join(self._node.model.ports)}")
         return labelled(port, self._node.arrays[name].copy(), self._node.elements[port.at].ids)
 
+    def __getitem__(self, name: str) -> xr.DataArray:
+        return self.__getattr__(name)
+
     def __dir__(self) -> list[str]:
         return [*self._node.model.ports]
 

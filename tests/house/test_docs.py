@@ -215,6 +215,15 @@ def test_the_pages_examples_read_a_run(workplace) -> None:
     assert "signal_dark" in set(known["events"]["name"])
 
 
+def test_the_process_example_runs(workplace, capsys) -> None:
+    known: dict[str, object] = {}
+    (block,) = [one for one in blocks("python", ROOT / "docs" / "scenarios.md") if "processes=" in one.text]
+    execute(block, known)
+    run = known["run"]
+    assert run.events.query("source == 'process'")["name"].tolist() == ["burst", "isolate"]
+    assert "P100" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_the_readmes_example_runs(workplace) -> None:
     known: dict[str, object] = {}
