@@ -21,8 +21,7 @@ from twin.ports import FLOW, TRACK, At
 Unit = Annotated[str, At("unit")]
 Metres = Annotated[float, Field(ge=-1e7, le=1e7)]
 Count = Annotated[int, Field(ge=0, le=5000)]
-_MOVER = (0, 0, 0, 1, 2, 3, 4)
-"""Kind of moving thing by skill, where the street graph drives."""
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Response(Surface):
@@ -70,8 +69,7 @@ class Response(Surface):
         if self.now_s >= until_s:
             return False
         duty = self.duty
-        duty.now_s = self.now_s
-        self._conditions()
+        self._now()
         if not self.declared:
             self.declared = True
             at, skill = duty.units["home"].tolist(), duty.units["skill"].tolist()
@@ -83,8 +81,10 @@ class Response(Surface):
         self.now_s = until_s
         return happened or bool(answers.size) or bool(duty.jobs.open)
 
-    def _conditions(self) -> None:
+    def _now(self) -> None:
+        """Tell duty what second it is and how things stand."""
         duty = self.duty
+        duty.now_s = self.now_s
         duty.streets.set_times(self.passing_s)
         duty.delay_s, duty.radio_up = self.dispatch_delay_s.copy(), self.radio_up.copy()
         duty.accepts, duty.share = self.accepts.copy(), self.ed_share.copy()
@@ -123,7 +123,7 @@ class Response(Surface):
     @action
     def send(
         self,
-        job: str,
+        job: Name,
         skill: Kind,
         x_m: Metres,
         y_m: Metres,
@@ -132,20 +132,19 @@ class Response(Surface):
         priority: Annotated[int, Field(ge=1, le=9)] = 2,
     ) -> None:
         """Call for `units` crews of a skill to a point; their work takes `work` on average, with all of them there."""
-        self.duty.now_s = self.now_s
-        self._conditions()
+        self._now()
         self.duty.call(job, SKILLS.index(skill), x_m, y_m, units=units, work_s=work_s, priority=priority)
 
     @action
-    def recall(self, job: str) -> None:
+    def recall(self, job: Name) -> None:
         """Call a job off: its crews go home; patients who still wait on its scene are left there."""
-        self.duty.now_s = self.now_s
+        self._now()
         self.duty.recall(job)
 
     @action
     def patients(
         self,
-        job: str,
+        job: Name,
         x_m: Metres,
         y_m: Metres,
         red: Count = 0,
@@ -156,32 +155,31 @@ class Response(Surface):
         priority: Annotated[int, Field(ge=1, le=9)] = 1,
     ) -> None:
         """Report patients by triage class at a point: up to `ambulances` fetch them, red first, until nobody waits."""
-        self.duty.now_s = self.now_s
-        self._conditions()
+        self._now()
         self.duty.casualties(job, x_m, y_m, [black, red, yellow, green], ambulances=ambulances, priority=priority)
 
     @action
     def staff(self, dispatchers: Annotated[int, Field(ge=0, le=1000)]) -> None:
         """Set the number of dispatchers."""
-        self.duty.now_s = self.now_s
+        self._now()
         self.duty.staff(dispatchers)
 
     @action
     def stage(self, unit: Unit, x_m: Metres, y_m: Metres) -> None:
         """Send a free unit to stand by at a point; from there it leaves sooner."""
-        self.duty.now_s = self.now_s
+        self._now()
         self.duty.stage(self.index("unit", unit), x_m, y_m)
 
     @action
     def stand_down(self, unit: Unit) -> None:
         """Take a unit off duty once it is back at its depot: broken down, or its shift is over."""
-        self.duty.now_s = self.now_s
+        self._now()
         self.duty.set_duty(self.index("unit", unit), on=False)
 
     @action
     def stand_up(self, unit: Unit) -> None:
         """Put a unit on duty again."""
-        self.duty.now_s = self.now_s
+        self._now()
         self.duty.set_duty(self.index("unit", unit), on=True)
 
     @action
@@ -199,7 +197,7 @@ class Response(Surface):
         """Take up what `save` returned."""
         self.duty.load(saved["duty"])
         self.declared = saved["declared"]
-        self._conditions()
+        self._now()
 
     def ledger(self) -> list[Account]:
         """Return units, jobs and patients."""
@@ -218,7 +216,7 @@ class Response(Surface):
         rows = self.duty.positions()
         track = np.zeros(len(rows), TRACK)
         for at, (unit, x, y, angle, speed) in enumerate(rows):
-            track[at] = (unit, _MOVER[self.network.unit_skill[unit]], x, y, angle, speed)
+            track[at] = (unit, 0, x, y, angle, speed)
         return track
 
     def looks(self) -> dict[str, Any]:
@@ -231,7 +229,4 @@ class Response(Surface):
             **dict.fromkeys(("unit", "hospital", "skill"), hidden),
         }
         movers = {label: MoverLook("blue_light", (6.5, 2.3, 2.6), along="spot") for label in self.moving.values()}
-        movers["fire engine"] = MoverLook("blue_light", (9.0, 2.5, 3.4), along="spot")
-        movers["police car"] = MoverLook("blue_light", (5.0, 1.9, 1.6), along="spot")
-        movers["relief bus"] = MoverLook("bus", (12.0, 2.5, 3.2), along="spot")
         return Looks(sets, movers).plain()

@@ -55,7 +55,7 @@ class Surface(Model):
     Options = ResponseOptions
     files = {"network": "response.json: command centre, depots with units, hospitals, streets"}
     engines = ("scipy", "numpy")
-    moving = {0: "repair van", 1: "fire engine", 2: "ambulance", 3: "police car", 4: "relief bus"}
+    moving = {0: "crew on free roads"}
 
     passing_s = In(at="spot", unit="s", kind="travel", label="time to drive along")
     dispatch_delay_s = In(at="skill", unit="s", kind="dispatch", label="wait until the desk answers")
