@@ -13,6 +13,8 @@ DEEDS = ("action", "inject", "hazard", "plan")
 """Kinds of rows that somebody did or decided; all others are what models report."""
 OWN = ("name", "why", "by", "effect", "message_en", "message_zh", "role")
 """Facts of a deed that are said elsewhere than among its arguments."""
+PLANNED = "at its time"
+"""Why a row of a list came, where nothing else brought it."""
 LASTS_S = 3600
 """What an element reports so long after a deed on it is still told as what followed."""
 SHOWN, NAMED = 6, 3
@@ -81,7 +83,7 @@ class Deed:
 
     def line(self) -> str:
         """Return it in one line."""
-        why = f" because {self.why}" if self.why else ""
+        why = f" because {self.why}" if self.why and not self.why.endswith(PLANNED) else ""
         came = f" -> {self.came}" if self.came else ""
         return " ".join(f"{self.clock}  {self.who}: {self.told}{why}{came}".split("\n"))
 

@@ -67,6 +67,7 @@ class Msel:
         self.injects = list(injects)
         self.memories = [_fresh(inject) for inject in injects]
         self.posted, self.paused = 0, False
+        self._wait()
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -102,6 +103,9 @@ class Msel:
         """Let every row come that is due, in the order of the list."""
         given: list[Post | Said] = []
         spoke = seen.moved | {report.model for report in seen.reports}
+        due = self._next_s is not None and self._next_s <= seen.now_s
+        if not (due or self._again) and spoke.isdisjoint(self._models):
+            return given
         for inject, memory in zip(self.injects, self.memories, strict=True):
             if memory.status != "waits":
                 continue
@@ -109,7 +113,16 @@ class Msel:
             if why and not self.paused:
                 memory.status, memory.next_s = "came", None
                 given += self._come(inject, seen.now_s, why)
+        self._wait()
         return given
+
+    def _wait(self) -> None:
+        """Work out when a row may come next, and which models may make one come; what is held back is looked at again at once."""
+        waiting = [pair for pair in zip(self.injects, self.memories, strict=True) if pair[1].status == "waits"]
+        due = [memory.next_s if inject.reserve else inject.at_s for inject, memory in waiting]
+        self._next_s = min((t_s for t_s in due if t_s is not None), default=None)
+        self._models: set[str] = set().union(*(inject.when.models for inject, _ in waiting if inject.when is not None))
+        self._again = False
 
     def _why(self, inject: Inject, memory: Memory, seen: Seen, spoke: set[str]) -> str:
         """Return why a row that waits comes now; '' when it does not."""
@@ -145,7 +158,7 @@ class Msel:
         if strange := [key for key in arguments if key not in taken]:
             raise InputError(f"msel.{verb}: {nearest(strange[0], taken, what='argument')}")
         if verb in ("pause", "go_on"):
-            self.paused = verb == "pause"
+            self.paused, self._again = verb == "pause", True
             return [_noted(verb, "", now_s, by)]
         names = [inject.name for inject in self.injects]
         name = str(arguments.get("row", ""))
@@ -155,19 +168,14 @@ class Msel:
         if memory.status == "came":
             raise InputError(f"msel.{verb}: row {name} has come already")
         memory.status, memory.next_s = ("skipped" if verb == "skip" else "came"), None
+        self._wait()
         if verb == "skip":
             return [_noted("skip", name, now_s, by)]
         return self._come(inject, now_s, "published by hand", by)
 
     def next_s(self) -> int | None:
         """Return the next second at which a row comes, or time alone may make its condition hold."""
-        if self.paused:
-            return None
-        due: list[int | None] = []
-        for inject, memory in zip(self.injects, self.memories, strict=True):
-            if memory.status == "waits":
-                due.append(memory.next_s if inject.reserve else inject.at_s)
-        return min((t_s for t_s in due if t_s is not None), default=None)
+        return None if self.paused else self._next_s
 
     def save(self) -> dict[str, Any]:
         """Return what is remembered of every row, by name."""
@@ -182,6 +190,7 @@ class Msel:
         for i, inject in enumerate(self.injects):
             if (kept := saved["rows"].get(inject.name)) is not None:
                 self.memories[i] = Memory(**{**kept, "state": State(**kept["state"])})
+        self._wait()
 
 
 def _noted(verb: str, name: str, now_s: int, by: str) -> Said:
@@ -194,7 +203,7 @@ def _fresh(inject: Inject) -> Memory:
         return Memory()
     state = inject.when.fresh()
     first_s = inject.when.next_s(state, -1)
-    return Memory(state, first_s if inject.at_s is None else inject.at_s)
+    return Memory(state, next_s=first_s if inject.at_s is None else inject.at_s)
 
 
 def _normal(path: Path) -> str:

@@ -134,7 +134,8 @@ def _text(cell: Any) -> str:
     if kind == "f" or not isinstance(value, str | int | float):
         raise ValueError("holds a formula; put in its value (in Excel: copy, paste values)")
     text = str(value).replace("\r\n", "\n").strip(_AROUND)
-    if text[:1] and text[0] in SIGNS:
+    typed_as_text = getattr(getattr(cell, "style_array", None), "quotePrefix", 0)  # with an apostrophe, which a spreadsheet keeps apart
+    if text[:1] and text[0] in SIGNS and not typed_as_text:
         raise ValueError(f"begins with the formula sign {text[0]!r}; write plain text, or an apostrophe (') before it")
     if len(text) > LONGEST:
         raise ValueError(f"{len(text):,} letters; at most {LONGEST:,}")

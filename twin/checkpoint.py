@@ -195,7 +195,8 @@ def _firsts_s(entries: Sequence[Any], run: Run) -> list[int]:
 def _was_heard(run: Run, name: str, at_s: int) -> bool:
     """Tell whether an entry did or said anything before `at_s`: one that did not may be left out of a branch."""
     rows = run.events[run.events["t_seen_s"] < at_s]
-    named = [*rows["element"], *(str(facts.get("name", "")) for facts in rows["facts"])]
+    told = rows["name"][rows["kind"].isin(("inject", "hazard"))]
+    named = [*told, *rows["element"], *(str(facts.get("name", "")) for facts in rows["facts"])]
     return any(one.partition(".")[0] == name for one in named)
 
 

@@ -56,7 +56,7 @@ def test_each_deed_says_who_what_when_why_and_what_followed(run):
     told = by_entry["inject", "M2"]
     assert told.who == "Li Wei, MSEL row M2" and told.why == "at its time"
     assert [(one.name, one.how, list(one.elements), one.count) for one in told.followed] == [("heat", "row", ["R0", "R2", "R3"], 3)]
-    assert told.line().endswith('msel.M2 "A heater fails." because at its time -> heat.heat R0, R2, R3')
+    assert told.line().endswith('msel.M2 "A heater fails." -> heat.heat R0, R2, R3')
     assert [one.t_s for one in found] == sorted(one.t_s for one in found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mini
 import pytest
 import sixth
-from exercise import LIST, write
+from exercise import HEADERS, LIST, write
 
 import twin
 from twin import build, checkpoint
@@ -125,6 +125,22 @@ def test_by_hand_rows_are_skipped_and_published_and_the_list_is_paused(tmp_path)
         simulation.until(300)
 
 
+def test_what_happens_while_the_list_is_paused_is_not_forgotten(tmp_path):
+    rows = "C1,,contingency,,,It was cold.,,,,notice heat.cold['R0'],\nC2,21:31,contingency,,,Later.,,,,time >= 21:33 for 1 min,\n"
+    file = write(tmp_path, HEADERS + rows)
+    file.write_text(file.read_text().replace("20 min", "60 min"))
+    off = {"off": {"at": "+30 s", "do": "heat.heat", "room": "R0", "p": "0 kW"}, "late": None}
+    with Simulation(twin.load(file).with_(timeline=off), tmp_path / "run") as simulation:
+        simulation.until(60).do("msel.pause")
+        simulation.until(3400).do("msel.go_on")
+        simulation.until(3600)
+    run = twin.open_run(tmp_path / "run")
+    assert 60 < run.events[run.events["name"] == "cold"]["t_seen_s"].iloc[0] < 3400
+    assert [one[0:3:2] for one in came(run)] == [(60, "pause"), (3400, "go_on"), (3400, "C1"), (3400, "C2")]
+    run = twin.simulate(twin.load(file).with_(timeline=off), tmp_path / "free")
+    assert [one[0:3:2] for one in came(run)] == [(240, "C2"), (run.events[run.events["name"] == "cold"]["t_seen_s"].iloc[0], "C1")]
+
+
 def test_a_branch_may_have_another_list_from_its_moment_on(tmp_path):
     file = write(tmp_path)
     run = twin.simulate(file, tmp_path / "run", checkpoint_every_s=60)
@@ -134,8 +150,9 @@ def test_a_branch_may_have_another_list_from_its_moment_on(tmp_path):
         simulation.until(1200)
     assert [one for one in came(twin.open_run(tmp_path / "branch")) if one not in came(run)] == [(480, "inject", "N1", "", "msel")]
     (tmp_path / "lists" / "one.csv").write_text(LIST.replace("21:33", "21:34"), encoding="utf-8")
-    with pytest.raises(InputError, match=r"msel\.M1: differs from"):
-        Simulation.branch(run.path, "21:37", file, tmp_path / "no")
+    for scenario in (twin.load(file), twin.load(file).with_(msel={"M1": None})):
+        with pytest.raises(InputError, match=r"msel\.M1: differs from"):
+            Simulation.branch(run.path, "21:37", scenario, tmp_path / "no")
     assert checkpoint.moments_s(run.path)
 
 

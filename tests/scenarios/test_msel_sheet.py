@@ -81,6 +81,17 @@ def test_cells_of_a_workbook_are_times_numbers_and_text(tmp_path):
     }
 
 
+def test_what_was_typed_as_text_with_an_apostrophe_is_text(tmp_path):
+    """A spreadsheet keeps the apostrophe apart from the text, as a style of the cell."""
+    book = openpyxl.Workbook()
+    for row in (HEADERS[:4], ("M1", "21:40", "contextual", "=== ALERT ===")):
+        book.worksheets[0].append(row)
+    cell = book.worksheets[0]["D2"]
+    cell.data_type, cell.quotePrefix = "s", True
+    book.save(tmp_path / "list.xlsx")
+    assert msel_rows.read(tmp_path / "list.xlsx", "l")["M1"]["message_en"] == "=== ALERT ==="
+
+
 def test_a_chinese_list_is_understood(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text("编号;情景时间;类型;中文信息;发送方;接收方\nM1;21:40;预期行动;水压下降;调度室;水务集团\n", encoding="utf-8")
