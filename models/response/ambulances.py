@@ -30,19 +30,24 @@ class Ambulances(Duty):
         count = len(network.hospital_xy)
         self.accepts, self.share = np.ones(count, bool), np.zeros(count)
         self.policy: str = options.policy
+        self.scenes: dict[str, None] = {}
         self.delivered, self.reported, self.left = (np.zeros(len(CLASSES), int) for _ in range(3))
 
     def casualties(self, id: str, x_m: float, y_m: float, patients: list[int], *, ambulances: int, priority: int) -> None:
-        """Report patients by triage class at a point; more at a scene that is known join those who wait there."""
+        """Report patients by triage class at a point; more at a scene that is known join those who wait there, or open it again."""
         job = self.jobs.named(id)
+        if job is None and id in self.scenes:
+            del self.jobs.ids[id]
         if job is not None and job.patients is not None:
             job.patients = [a + b for a, b in zip(job.patients, patients, strict=True)]
             job.units, job.missed = max(job.units, ambulances), False
+            self.again_s = self.now_s
         else:
             job = self.call(id, AMBULANCE, x_m, y_m, units=ambulances, work_s=1.0, priority=priority)
             if job is None:
                 return
             job.patients = list(patients)
+            self.scenes[id] = None
         self.reported += np.array(patients)
 
     def wanted(self, job: Job, mine: int, coming: int) -> int:
@@ -197,10 +202,10 @@ class Ambulances(Duty):
     def save(self) -> dict[str, Any]:
         """Return everything as plain data."""
         counts = {name: getattr(self, name).copy() for name in ("delivered", "reported", "left")}
-        return {**super().save(), "policy": self.policy, **counts}
+        return {**super().save(), "policy": self.policy, "scenes": list(self.scenes), **counts}
 
     def load(self, saved: Mapping[str, Any]) -> None:
         """Take up what `save` returned."""
         super().load(saved)
-        self.policy = saved["policy"]
+        self.policy, self.scenes = saved["policy"], dict.fromkeys(saved["scenes"])
         self.delivered, self.reported, self.left = (saved[name].copy() for name in ("delivered", "reported", "left"))

@@ -45,7 +45,7 @@ class Duty(Crews):
             self.outside.say("refused", None, self.now_s, job=id, why=why)
             return None
         through_s = self.now_s + round(float(self.delay_s[skill]))
-        job = Job(len(self.jobs.ids), id, skill, x_m, y_m, units, priority, self.now_s, through_s)
+        job = Job(self.jobs.counts["called"], id, skill, x_m, y_m, units, priority, self.now_s, through_s)
         job.left_s = float(units * lognormal_s(self.seed, work_s, self.options.spread, "work", id))
         self.jobs.add(job)
         self.outside.say("called", None, self.now_s, job=id, skill=SKILLS[skill])
@@ -172,7 +172,7 @@ class Duty(Crews):
         """Return (job number,) the units each job has that are not late, and how many of them are still to come to it."""
         mine = self.units[(self.units["job"] >= 0) & ~self.units["late"]]
         coming = np.isin(mine["state"], (TURNING_OUT, DRIVING, ON_SCENE)) | ((mine["state"] == HELD) & (mine["then"] == DRIVING))
-        size = len(self.jobs.ids)
+        size = self.jobs.counts["called"]
         return np.bincount(mine["job"], minlength=size), np.bincount(mine["job"][coming], minlength=size)
 
     def wanted(self, job: Job, mine: int, coming: int) -> int:

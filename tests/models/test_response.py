@@ -152,6 +152,24 @@ def test_ambulances_shuttle_until_nobody_waits_red_first(setup):
     assert np.bincount(records["destination"]).tolist() == [1, 4, 2, 5]
 
 
+def test_patients_found_later_are_fetched_too_and_more_ambulances_may_be_asked_for(setup):
+    model = live(setup)
+    model.patients(job="crash", x_m=250.0, y_m=250.0, red=2, ambulances=1)
+    until(model, 300)
+    assert len(said(model, "sent", job="crash")) == 1
+    model.patients(job="crash", x_m=250.0, y_m=250.0, ambulances=3)
+    until(model, 400)
+    assert len(said(model, "sent", job="crash")) == 2, "one for each who still waits"
+    until(model, 4000)
+    assert model.delivered[0] == 2
+    model.patients(job="crash", x_m=250.0, y_m=250.0, green=1)
+    until(model, 8000)
+    assert model.delivered[0] == 3
+    assert len(said(model, "work_done", job="crash")) == 2
+    assert not said(model, "refused")
+    closes(model)
+
+
 def test_a_hospital_that_diverts_gets_nobody_while_another_takes_them(setup):
     model = live(setup)
     model.accepts[0] = False
