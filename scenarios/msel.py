@@ -17,7 +17,7 @@ from twin.layered import READ
 from twin.ports import Report
 
 EXAMPLE = 'write {at: "21:40", type: contextual, message_en: "...", action: water.burst pipe=P100 area="100 cm2"}'
-TOLD = ("type", "sender", "receiver", "method", "message_en", "message_zh", "objective", "expected_action", "controller")
+TOLD = ("type", "sender", "receiver", "method", "message_en", "message_zh", "objective")
 """What of an entry goes into the journal when it comes."""
 
 
