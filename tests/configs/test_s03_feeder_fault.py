@@ -41,9 +41,9 @@ def test_officers_come_by_road_and_the_section_is_switched_when_the_crew_has_wor
 
 def test_the_plan_keeps_delays_and_outage_small(runs):
     planned, nothing = runs
-    # first measured in mesoscopic mode: 12 s against 107 s and more; half of it is a generous bound
+    # first measured vehicle by vehicle at full size: 16 s against 60 s; half of it is a generous bound
     assert kpi(planned, "first_delay") < 0.5 * kpi(nothing, "first_delay")
-    assert kpi(planned, "second_delay") < 0.7 * kpi(nothing, "second_delay")
+    assert verdict(planned, "second_delay") == "met"
     assert kpi(planned, "unserved") < 0.7 * kpi(nothing, "unserved")
     assert kpi(nothing, "first_restored") is None
     assert [verdict(planned, name) for name in ("first_delay", "officers", "first_restored")] == ["met"] * 3

@@ -37,7 +37,7 @@ def test_valves_close_when_the_crew_has_come_and_worked(runs):
 
 def test_the_plan_meets_the_catalogue_and_doing_nothing_does_not(runs):
     planned, nothing = runs
-    met = ("isolated", "hospital_low", "pit_open", "cable_off", "dark_signals")
+    met = ("isolated", "branch_isolated", "hospital_low", "pit_open", "cable_off", "dark_signals")
     assert [verdict(planned, name) for name in met] == ["met"] * len(met)
     assert verdict(nothing, "isolated") == "not reached"
     assert [verdict(nothing, name) for name in ("hospital_low", "cable_off", "dark_signals")] == ["missed"] * 3
