@@ -94,6 +94,7 @@ class Drift(Surface):
                 moved = True
                 self.totals["released"] += self.puffs.drift(stop_s - self.now_s, self.air)
                 self.touched()
+            moved |= bool((self.away() < 1.0)[self.leave_from_s <= self.now_s].any())  # somebody is still leaving
             self.now_s = stop_s
             for i in np.flatnonzero(self.until_s <= self.now_s):
                 self.end_release(int(i))
@@ -233,4 +234,4 @@ class Drift(Surface):
             return np.zeros(0)
         counts = np.diff(np.append(net.first_sample, len(net.sample_x_m)))
         covered = np.add.reduceat((shares >= 1.0).astype(float), net.first_sample) / counts
-        return covered * (net.people + self.count)
+        return covered * self.people_there()

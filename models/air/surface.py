@@ -104,6 +104,9 @@ class Surface(Model):
     burning = State(at="source", dtype=bool)
     puffed_kg = State(at="source", unit="kg")
     sheltered = State(at="place", dtype=bool)
+    leave_from_s = State(at="place", unit="s", fill=np.inf)
+    """When those who live or work there began to leave, and within how long they are gone."""
+    leave_within_s = State(at="place", unit="s", fill=1.0)
     told_lfl = State(at="place", dtype=bool)
     told_aegl = State(at="place", dtype=int)
     told_area = State(at="source", dtype=bool)
@@ -230,6 +233,13 @@ class Surface(Model):
         """Open windows again."""
         self.sheltered[slice(None) if place is None else self.index("place", place)] = False
 
+    @action
+    def evacuate(self, place: PlaceId | None = None, over_s: Annotated[float, Field(gt=0)] = 1800.0) -> None:
+        """Have those who live or work at a place (at all) leave it, evenly within `over_s`; on their way they are not followed."""
+        which = slice(None) if place is None else self.index("place", place)
+        self.leave_from_s[which] = np.minimum(self.leave_from_s[which], self.now_s)
+        self.leave_within_s[which] = over_s
+
     def _place(self, source: str, place: str | None, x_m: float | None, y_m: float | None, height_m: float) -> int:
         i = self.index("source", source)
         if place is not None:
@@ -248,6 +258,14 @@ class Surface(Model):
             self.rate_kg_per_s[i], self.until_s[i], self.heat_mw[i] = 0.0, np.inf, 0.0
             self.touched()
             self.stopped(i)
+
+    def away(self) -> np.ndarray:
+        """Return (place,) the share of those who live or work there that has left."""
+        return np.clip((self.now_s - self.leave_from_s) / self.leave_within_s, 0.0, 1.0)
+
+    def people_there(self) -> np.ndarray:
+        """Return (place,) who is there: those of the place who have not left, and those who come and go."""
+        return self.network.people * (1.0 - self.away()) + self.count
 
     def touched(self) -> None:
         """Forget what was computed of the air."""

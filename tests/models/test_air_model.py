@@ -137,6 +137,20 @@ def test_chlorine_poisons_and_shut_windows_help(air):
     assert told(model, "stopped") == [(600, "release_1")]
 
 
+def test_who_evacuates_a_place_is_not_counted_there_any_more(air):
+    model = air()
+    model.evacuate("school", over_s=300.0)
+    model.release("chlorine", 3.0, x_m=-30.0, y_m=0.0)
+    there = []
+    for now_s in range(10, 401, 10):
+        model.advance(now_s)
+        model.solve()
+        there.append(float(model.people_there()[model.index("place", "school")]))
+    assert there[14] == pytest.approx(100) and there[29] == there[-1] == 0
+    assert model.people_there()[model.index("place", "clinic")] == 30
+    assert at(model, "aegl", "school") == 3 and model.people_above_aegl3[0] < 200
+
+
 def test_people_who_came_are_counted_where_they_stand(air):
     model = air()
     model.count[model.index("place", "square")] = 5000.0
