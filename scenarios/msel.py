@@ -106,22 +106,24 @@ class Msel:
         due = self._next_s is not None and self._next_s <= seen.now_s
         if not (due or self._again) and spoke.isdisjoint(self._models):
             return given
-        for inject, memory in zip(self.injects, self.memories, strict=True):
-            if memory.status != "waits":
-                continue
+        timely = due or self._again
+        for inject, memory in self._waiting if timely else self._reserve:
             why = self._why(inject, memory, seen, spoke)
             if why and not self.paused:
                 memory.status, memory.next_s = "came", None
                 given += self._come(inject, seen.now_s, why)
-        self._wait()
+        if given or timely:
+            self._wait()
+        self._next_s = _soonest(self._timed_s, *(memory.next_s for _, memory in self._reserve))
         return given
 
     def _wait(self) -> None:
         """Work out when a row may come next, and which models may make one come; what is held back is looked at again at once."""
-        waiting = [pair for pair in zip(self.injects, self.memories, strict=True) if pair[1].status == "waits"]
-        due = [memory.next_s if inject.reserve else inject.at_s for inject, memory in waiting]
-        self._next_s = min((t_s for t_s in due if t_s is not None), default=None)
-        self._models: set[str] = set().union(*(inject.when.models for inject, _ in waiting if inject.when is not None))
+        self._waiting = [pair for pair in zip(self.injects, self.memories, strict=True) if pair[1].status == "waits"]
+        self._reserve = [(inject, memory) for inject, memory in self._waiting if inject.when is not None]
+        self._timed_s = _soonest(*(inject.at_s for inject, _ in self._waiting if not inject.reserve))
+        self._next_s = _soonest(self._timed_s, *(memory.next_s for _, memory in self._reserve))
+        self._models: set[str] = set().union(*(inject.when.models for inject, _ in self._reserve if inject.when is not None))
         self._again = False
 
     def _why(self, inject: Inject, memory: Memory, seen: Seen, spoke: set[str]) -> str:
@@ -191,6 +193,10 @@ class Msel:
             if (kept := saved["rows"].get(inject.name)) is not None:
                 self.memories[i] = Memory(**{**kept, "state": State(**kept["state"])})
         self._wait()
+
+
+def _soonest(*seconds: int | None) -> int | None:
+    return min((t_s for t_s in seconds if t_s is not None), default=None)
 
 
 def _noted(verb: str, name: str, now_s: int, by: str) -> Said:
