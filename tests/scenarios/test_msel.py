@@ -231,3 +231,13 @@ def test_a_row_of_the_scenario_is_named_by_its_line_and_an_override_by_itself(tm
             InputError, match=r"(--set msel.M1.at=23:00|with_\(msel=...\)): row M1, column 'scenario time': '23:00' is outside"
         ):
             build.plan(scenario)
+
+
+def test_a_list_of_a_file_that_another_is_based_on_is_named_where_it_lies(tmp_path, capsys):
+    write(tmp_path, LIST + "X1,23:40,contextual,,,a,,,,,\n")
+    (tmp_path / "reduced").mkdir()
+    (tmp_path / "reduced" / "one.yaml").write_text("based_on: ../mini.yaml\nseed: 4\n")
+    for words in ([], ["--set", "msel.M1.at=21:31"], ["--set", "msel=../lists/one.csv"]):
+        with pytest.raises(SystemExit):
+            main(["validate", str(tmp_path / "reduced" / "one.yaml"), *words])
+        assert capsys.readouterr().err.startswith(f"{tmp_path / 'lists' / 'one.csv'}:8: row X1, column 'scenario time': '23:40' is outside")
