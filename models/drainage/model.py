@@ -75,8 +75,8 @@ class Drainage(Model):
     underpass_m = Out(at="underpass", unit="m", label="water in the underpass", cmap="Blues", range=(0.0, 2.0))
     level_m = Out(at="node", unit="m", label="water above the invert", cmap="viridis", range=(0.0, 6.0))
     ponded_m = Out(at="node", unit="m", label="water above the ground", cmap="Blues", range=(0.0, 0.6))
+    filling = Out(at="conduit", label="share of the height that is full", cmap="Purples", range=(0.0, 1.0))
     flow_m3_per_s = Out(at="conduit", unit="m3/s", label="flow", cmap="coolwarm")
-    filling = Out(at="conduit", label="depth over height", cmap="Blues", range=(0.0, 1.0))
     pump_flow_m3_per_s = Out(at="pump", unit="m3/s", label="pump flow")
     pump_running = Out(at="pump", dtype=bool, label="pump runs")
     pump_ready = Out(at="pump", dtype=bool, fill=True, label="pump can run: voltage, and not stopped by hand")
@@ -347,11 +347,11 @@ class Drainage(Model):
         """Return how sewers, catchments and standing water are drawn: metres."""
         n = self.network
         sets = {
-            "conduit": SetLook("tube", width_m=n.height_m.tolist()),
+            "conduit": SetLook("tube", width_m=(0.2 * n.height_m).tolist()),  # thin: the water on the streets is what matters
             "node": SetLook("marker", width_m=2.0, height_m=0.5, shown=False),
             "pump": SetLook("marker", width_m=12.0, height_m=5.0),
             "outfall": SetLook("marker", width_m=8.0, height_m=2.0),
-            "street": SetLook("road", width_m=14.0),
+            "street": SetLook("surface", depth="depth_m"),
             "underpass": SetLook("marker", width_m=20.0, height_m=1.0),
             "catchment": SetLook("area", shown=False),
         }

@@ -22,6 +22,8 @@ US_UNITS = ("CFS", "GPM", "MGD")
 _NODES, _LINKS = ("JUNCTIONS", "OUTFALLS", "STORAGE", "DIVIDERS"), ("CONDUITS", "PUMPS", "ORIFICES", "WEIRS", "OUTLETS")
 SURFACE_HEADER = ["id", "kind", "node", "road_m", "path"]
 SURFACE_KINDS = ("street", "underpass")
+STREET_M = 14.0
+"""How wide a street's water is drawn."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class DrainageNetwork:
             "conduit": ElementSet(self.conduits, lines(self.conduits), label="sewers"),
             "pump": ElementSet(pumps, [at[self.links[n][0]][None] for n in pumps], label="drainage pumps"),
             "catchment": ElementSet(self.catchments, self.catchment_rings, closed=True, label="catchments"),
-            "street": ElementSet(self.streets.ids, self.streets.shapes, label="streets that can flood"),
+            "street": ElementSet(self.streets.ids, [ribbon(path) for path in self.streets.shapes], closed=True, label="streets"),
             "underpass": ElementSet(self.underpasses.ids, self.underpasses.shapes, label="underpasses"),
             "network": ElementSet(("all",), label="whole network"),
         }
@@ -296,6 +298,18 @@ def _heights(reader: InpFile, conduits: tuple[str, ...], length: float) -> np.nd
         tabled = row is None or row.words[1].upper() in ("IRREGULAR", "STREET")
         heights.append(1.0 if tabled else reader.number(row, 2, "height", above=0.0) * length)
     return np.array(heights)
+
+
+def ribbon(path: np.ndarray) -> np.ndarray:
+    """Return the ring round a street's middle line, `STREET_M` wide: where its water stands."""
+    if len(path) < 2:
+        return path + 0.5 * STREET_M * _SQUARE
+    ways = np.diff(path, axis=0)
+    ways = ways / np.maximum(np.hypot(*ways.T), 1e-9)[:, None]
+    along = np.vstack([ways[:1], ways[:-1] + ways[1:], ways[-1:]])
+    along = along / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
+    aside = 0.5 * STREET_M * np.column_stack([along[:, 1], -along[:, 0]])
+    return np.concatenate([path + aside, (path - aside)[::-1]])
 
 
 def _surfaces(
