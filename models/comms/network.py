@@ -165,7 +165,7 @@ class _Reader:
         sets = {
             "site": ElementSet(_ids(sites), list(xy[:, None, :]), label="communication sites"),
             "link": ElementSet(_ids(links), shapes, label="fibre"),
-            "area": ElementSet(_ids(areas), rings, closed=True, label="areas"),
+            "area": ElementSet(_ids(areas), rings, closed=True, label="areas of coverage"),
             "desk": ElementSet(_ids(desks), [xy[[i]] for i in found["desk_site"]], label="dispatch desks"),
             "terminal": ElementSet(_ids(terminals), ports, label="remote terminals"),
             "all": ElementSet(("comms",), label="communications"),
