@@ -43,9 +43,9 @@ class Evening:
             onset_s=options.onset,
             spread=options.onset_spread,
         )
-        coming = crowd.arrive_s is not None and options.arriving > 0
-        if coming:
-            inflow.draw(self.groups, self.net, crowd.rng, when_s=crowd.arrive_s, share=options.arriving, ends_s=crowd.ends_s)
+        if coming := crowd.arrive_s is not None and options.arriving > 0:
+            come = {"when_s": crowd.arrive_s, "share": options.arriving, "ends_s": crowd.ends_s, "weights": options.stations}
+            inflow.draw(self.groups, self.net, crowd.rng, **come)
         self.of = np.repeat(np.arange(len(self.groups)), self.groups.size)
         self.first = np.cumsum(self.groups.size) - self.groups.size
         self.town = Town(self.groups, target_modes(self.net))

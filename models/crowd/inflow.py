@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,12 +23,19 @@ SEAT_M = 1.5
 
 
 def draw(
-    groups: Groups, network: CrowdNetwork, rng: np.random.Generator, *, when_s: tuple[int, int, int], share: float, ends_s: int
+    groups: Groups,
+    network: CrowdNetwork,
+    rng: np.random.Generator,
+    *,
+    when_s: tuple[int, int, int],
+    share: float,
+    ends_s: int,
+    weights: Mapping[str, float] | None = None,
 ) -> None:
     """Let `share` of the groups come between `when_s[0]` and `when_s[2]`, most of them at `when_s[1]` (triangular; synthetic).
 
     They come the way they will go home: to their car park, from the exit towards their home, by a station of their
-    mode drawn by what the stations carry. Who comes after `ends_s` has come for what follows and stays.
+    mode drawn by what the stations carry, or by `weights`. Who comes after `ends_s` has come for what follows and stays.
     """
     first, most, last = when_s
     comes = rng.random(len(groups)) < share
@@ -35,8 +43,10 @@ def draw(
     serves, stations = target_modes(network), len(network.stations)
     origin = groups.home.copy()
     carried = np.array([station.capacity * station.tracks / station.headway_s for station in network.stations])
+    if weights is not None:
+        carried = np.array([weights.get(station.id, 0.0) for station in network.stations])
     for mode in np.unique(groups.mode[origin < 0]).tolist():
-        rows, by = np.flatnonzero((origin < 0) & (groups.mode == mode)), np.flatnonzero(serves[:stations] == mode)
+        rows, by = np.flatnonzero((origin < 0) & (groups.mode == mode)), np.flatnonzero((serves[:stations] == mode) & (carried > 0))
         if len(by):
             origin[rows] = rng.choice(by, len(rows), p=carried[by] / carried[by].sum())
     comes &= origin >= 0

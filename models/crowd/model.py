@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from models.crowd import network as files
 from models.crowd import works
 from models.crowd.demo import DEMO
-from twin.errors import InputError, Problem
+from twin.errors import InputError, Problem, nearest
 from twin.looks import Looks, MoverLook, SetLook
 from twin.model import Account, Model, Options, Setup, Snapshot, action
 from twin.ports import TRACK, At, FlowOut, In, Notice, Out
@@ -53,6 +53,9 @@ class CrowdOptions(Options):
         description="when people come: the first, most of them, the last (triangular; synthetic); all sit there at the start unless given",
     )
     arriving: float = Field(1.0, ge=0, le=1, description="share of the people who come as `arrive` says; the others sit there at the start")
+    stations: dict[str, float] | None = Field(
+        None, description="weights by which those who come by train or coach are spread over stations; what these carry unless given"
+    )
     barred: dict[str, works.Ring] = Field({}, max_length=50, description="rings of ground that people are kept off, by name")
     footbridges: dict[str, works.Footbridge] = Field(
         {},
@@ -152,6 +155,9 @@ class Crowd(Model):
             first, most, last = (clock_s(text, setup.start) for text in self.options.arrive)
         except ValueError as error:
             raise InputError(Problem(f"models.{setup.name}.arrive: {error}")) from None
+        ids = [station.id for station in self.network.stations]
+        for unknown in sorted(set(self.options.stations or {}) - set(ids)):
+            raise InputError(Problem(f"models.{setup.name}.stations: {nearest(unknown, ids, what='station')}"))
         if not 0 <= first <= most <= last:
             raise InputError(
                 Problem(f"models.{setup.name}.arrive: write the first, most and last moment in this order, none before the start")

@@ -1,0 +1,44 @@
+"""S2: what load shedding and a switched feeder change when the stadium goes dark while people leave."""
+
+from __future__ import annotations
+
+import pytest
+from with_and_without import kpi, seconds, verdict, with_and_without
+
+FAULT_S, GENERATOR_S = 120, 720
+"""21:40 and 21:50, from 21:38."""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return with_and_without("s02_venue_blackout", tmp_path_factory.mktemp("s02"))
+
+
+def test_a_ups_at_full_load_is_empty_after_a_minute_and_one_at_a_tenth_is_not(runs):
+    planned, nothing = runs
+    # 20 kWh at 1.2 MW are 60 s; after 20 s of it 40 s are left, which at a tenth of the load last 400 s: the generator has come
+    assert seconds(nothing, "grid", "ups_empty")[0] == FAULT_S + 60
+    assert seconds(nothing, "grid", "generator_started", "V_stadium") == [FAULT_S + 120]
+    assert not seconds(planned, "grid", "ups_empty")
+    assert not seconds(planned, "grid", "venue_dark", "V_stadium")
+
+
+def test_the_stadium_is_dark_from_the_generators_failure_on_when_nobody_acts(runs):
+    planned, nothing = runs
+    assert seconds(nothing, "grid", "venue_dark", "V_stadium") == [FAULT_S + 60, GENERATOR_S]
+    assert len(seconds(nothing, "crowd", "went_dark")) > 2 * len(seconds(planned, "crowd", "went_dark"))
+    assert kpi(nothing, "stadium_dark") >= 5 > 0 == kpi(planned, "stadium_dark")
+    assert (verdict(planned, "stadium_dark"), verdict(nothing, "stadium_dark")) == ("met", "missed")
+
+
+def test_the_neighbouring_feeder_carries_the_stadium_within_a_quarter_of_an_hour(runs):
+    planned, nothing = runs
+    (isolated,), (fed,) = seconds(planned, "grid", "isolate", "L1"), seconds(planned, "grid", "close", "T1")
+    assert FAULT_S < isolated < fed <= FAULT_S + 900
+    assert (verdict(planned, "restored"), verdict(nothing, "restored")) == ("met", "not reached")
+    assert verdict(planned, "densest") == verdict(nothing, "densest") == "met"
+
+
+def test_people_are_slower_in_the_dark(runs):
+    planned, nothing = runs
+    assert kpi(planned, "stadium_empty") <= kpi(nothing, "stadium_empty")

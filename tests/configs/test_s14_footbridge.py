@@ -1,0 +1,26 @@
+"""S14: two crowds meet on a footbridge; one bridge for each way keeps it from filling up."""
+
+from __future__ import annotations
+
+import pytest
+from with_and_without import kpi, seconds, verdict, with_and_without
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return with_and_without("s14_footbridge", tmp_path_factory.mktemp("s14"))
+
+
+def test_each_way_gets_a_bridge_of_its_own_when_the_first_fills_up(runs):
+    planned, nothing = runs
+    (north,), (south,) = seconds(planned, "crowd", "one_way", "north_bridge_1"), seconds(planned, "crowd", "one_way", "south_bridge_2")
+    assert 60 < min(north, south) and max(north, south) < 900
+    assert not seconds(nothing, "crowd", "one_way")
+    assert kpi(nothing, "densest_south") < 0.1 < kpi(planned, "densest_south"), "left alone everybody takes the nearer bridge"
+
+
+def test_the_plan_keeps_the_bridge_thinner_and_takes_more_people_over(runs):
+    planned, nothing = runs
+    assert kpi(planned, "densest_north") <= kpi(nothing, "densest_north")
+    assert kpi(planned, "home") + kpi(planned, "seated") >= kpi(nothing, "home") + kpi(nothing, "seated")
+    assert verdict(planned, "densest_north") == verdict(planned, "densest_south") == "met"
