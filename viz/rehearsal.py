@@ -88,7 +88,7 @@ def document(one: Rehearsed, picture: Picture) -> Document:
     run = one.run
     sections = [
         Section("Purpose", _purpose(one)),
-        Section("What happened, who did it and why", report.happened(run, story.rows(run), Whereabouts(run))),
+        Section("What happened, who did it and why", report.happened(run, story.rows(run), Whereabouts(run), repeats=False)),
         Section("Key figures", [tables.figures(tables.rows_of(run))]),
         Section("What the plan changed", _changed(one)),
         Section("How to make it again", _again(one)),

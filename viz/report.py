@@ -126,9 +126,9 @@ def _tiles(found: Found) -> list[Block]:
     return [Tiles(items[:8])] if items else []
 
 
-def happened(run: Run, rows: Sequence[story.Row], where: Whereabouts, most: int = ROWS) -> list[Block]:
-    """Return what the journal tells as a table of at most so many rows, and how many more there are."""
-    shown = story.telling(rows, most)
+def happened(run: Run, rows: Sequence[story.Row], where: Whereabouts, *, repeats: bool = True) -> list[Block]:
+    """Return what the journal tells as a table of at most `ROWS` rows, and how many more there are; `repeats` as of `story.telling`."""
+    shown = story.telling(rows, ROWS, repeats=repeats)
     if not shown:
         return [Text("The journal is empty: nothing was done, and no model had anything to report.")]
     reasons = any(row.by or row.why for row in shown)

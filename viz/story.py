@@ -87,8 +87,11 @@ def rows(run: Run) -> list[Row]:
     return found
 
 
-def telling(found: Sequence[Row], most: int) -> list[Row]:
-    """Keep what was done and decided, then the first and last of each kind of what was degraded and noticed, then others, in order."""
+def telling(found: Sequence[Row], most: int, *, repeats: bool = True) -> list[Row]:
+    """Keep what was done and decided, then the first and last of each kind of what was degraded and noticed, then others, in order.
+
+    `repeats` False: what was noticed between the first and the last of its kind is left out, however few rows there are.
+    """
     first, last = {row.what: i for i, row in reversed(list(enumerate(found)))}, {row.what: i for i, row in enumerate(found)}
 
     def rank(i: int) -> tuple[int, int]:
@@ -97,7 +100,8 @@ def telling(found: Sequence[Row], most: int) -> list[Row]:
             return 0, i
         return (1 if first[row.what] == i else 2 if last[row.what] == i else 3), i
 
-    return [found[i] for i in sorted(sorted(range(len(found)), key=rank)[:most])]
+    kept = [i for i in sorted(range(len(found)), key=rank) if repeats or rank(i)[0] < 3]
+    return [found[i] for i in sorted(kept[:most])]
 
 
 def counts(run: Run) -> pd.DataFrame:

@@ -42,9 +42,10 @@ def measured(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def plans(run: Run) -> list[str]:
-    """Return the names of the scenario's plans; none where it has no such section."""
-    said = run.scenario.get("plans") or []
-    return [str(name) for name in said] if isinstance(said, Mapping | list) else [str(said)]
+    """Return the titles of the scenario's plans, or their names; none where it has no such section."""
+    said = run.scenario.get("plans")
+    plans = said.items() if isinstance(said, Mapping) else ()
+    return [str(one.get("title") or name) if isinstance(one, Mapping) else str(name) for name, one in plans]
 
 
 def chosen(run: Run, said: Mapping[str, Any]) -> np.ndarray:
