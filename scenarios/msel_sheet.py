@@ -8,6 +8,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,7 @@ def read(path: Path) -> list[Line]:
     InputError, a line for each cell: no such file, neither CSV nor XLSX, too big, not UTF-8, a formula, an error of the
     spreadsheet's, letters that cannot be printed, a row longer than the headers.
     """
-    if path.suffix.lower() not in KINDS:
-        raise InputError(Problem("neither .csv nor .xlsx; save the list as one of them", str(path)))
-    if not path.is_file():
-        raise InputError(Problem("no such file", str(path)))
-    if path.stat().st_size > FILE_BYTES:
-        raise InputError(Problem(f"{path.stat().st_size:,} bytes; a list may have {FILE_BYTES:,}", str(path)))
+    _check(path)
     found = _of_csv(path) if path.suffix.lower() == ".csv" else _of_workbook(path)
     lines: list[Line] = []
     problems: list[Problem] = []
@@ -55,7 +51,7 @@ def read(path: Path) -> list[Line]:
             name = headers[i] if i < len(headers) and headers[i] else f"{chr(65 + i)}" if i < 26 else str(i + 1)
             try:
                 texts.append(_text(cell))
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 problems.append(Problem(f"column '{name}': {error}", str(path), number))
                 texts.append("")
         while texts and not texts[-1]:
@@ -71,6 +67,21 @@ def read(path: Path) -> list[Line]:
     if not lines:
         raise InputError(Problem("holds nothing; `twin msel --template FILE` writes a list to fill in", str(path)))
     return lines
+
+
+def _check(path: Path) -> None:
+    """Raise InputError for what is no file of a kind and size that is read."""
+    if path.suffix.lower() not in KINDS:
+        raise InputError(Problem("neither .csv nor .xlsx; save the list as one of them", str(path)))
+    try:
+        if not path.is_file():
+            raise InputError(Problem("no such file", str(path)))
+        if path.stat().st_size > FILE_BYTES:
+            raise InputError(Problem(f"{path.stat().st_size:,} bytes; a list may have {FILE_BYTES:,}", str(path)))
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise InputError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
 
 
 def _of_csv(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
@@ -107,7 +118,7 @@ def _of_workbook(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
             try:
                 sheet = book[SHEET] if SHEET in book.sheetnames else book.worksheets[0]
                 for number, cells in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1), start=1):
-                    yield number, cells
+                    yield number, [_cell(one) for one in cells]
                     if number > 20 * MOST_ROWS:
                         raise ValueError(f"it has cells below row {number}")
             finally:
@@ -119,22 +130,35 @@ def _of_workbook(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
         raise InputError(Problem(f"cannot be read as XLSX ({said[:120]}); save it anew, without a password", str(path))) from None
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a workbook: its value, what kind it is to openpyxl, whether it was typed as text, with an apostrophe kept apart."""
+
+    value: Any
+    kind: str
+    typed_as_text: bool
+
+
+def _cell(one: Any) -> Cell:
+    if one.value is None:
+        return Cell(None, "", False)
+    return Cell(one.value, one.data_type, bool(one.style_array.quotePrefix))
+
+
 def _text(cell: Any) -> str:
-    """Return what a cell says; ValueError for what a list must not hold."""
-    value = getattr(cell, "value", None) if hasattr(cell, "data_type") or type(cell).__name__ == "EmptyCell" else cell
-    kind = getattr(cell, "data_type", "")
+    """Return what a cell says, of a workbook or of CSV; ValueError for what a list must not hold."""
+    value, kind, typed_as_text = (cell.value, cell.kind, cell.typed_as_text) if isinstance(cell, Cell) else (cell, "", False)
     if value is None:
         return ""
     if kind == "e":
         raise ValueError(f"holds {value}, an error of the spreadsheet's; write what is meant")
     if isinstance(value, date | time | timedelta):
         return _moment(value)
-    if isinstance(value, float) and value == int(value):
+    if isinstance(value, float) and value.is_integer():
         value = int(value)
     if kind == "f" or not isinstance(value, str | int | float):
         raise ValueError("holds a formula; put in its value (in Excel: copy, paste values)")
     text = str(value).replace("\r\n", "\n").strip(_AROUND)
-    typed_as_text = getattr(getattr(cell, "style_array", None), "quotePrefix", 0)  # with an apostrophe, which a spreadsheet keeps apart
     if text[:1] and text[0] in SIGNS and not typed_as_text:
         raise ValueError(f"begins with the formula sign {text[0]!r}; write plain text, or an apostrophe (') before it")
     if len(text) > LONGEST:

@@ -111,6 +111,7 @@ def test_a_chinese_list_is_understood(tmp_path):
         ("＝a", "begins with the formula sign '＝'"),
         ("#REF!", "column 'message_en': holds #REF!, an error of the spreadsheet's"),
         ("x" * 4001, "4,001 letters; at most 4,000"),
+        (datetime(9999, 12, 31, 23, 59, 59, 900_000), "column 'message_en'"),
     ],
 )
 def test_what_a_cell_must_not_hold_is_named_by_row_and_column(tmp_path, cell, said):
@@ -161,6 +162,7 @@ def entities(path):
         ("a.csv", lambda path: path.write_text('id,type,message en\nM1,contextual,"a\n'), "no CSV: unexpected end of data"),
         ("a.csv", lambda path: path.write_text("id,type,message en\nM1,contextual,a\0b\n"), "letter that cannot be printed"),
         ("a.csv", lambda path: path.mkdir(), "no such file"),
+        (f"{'a' * 300}.csv", lambda path: None, "cannot be read: File name too long"),
         ("a.ods", lambda path: path.write_bytes(b""), "neither .csv nor .xlsx"),
     ],
 )
@@ -181,3 +183,31 @@ def test_a_template_is_a_list(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["msel", "--template", str(tmp_path / "no" / "t.csv")])
     assert ended.value.code == 2 and "no folder" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The bytes of a list as both kinds of file."""
+    folder = tmp_path_factory.mktemp("whole")
+    for kind in ("csv", "xlsx"):
+        msel_sheet.write(folder / f"list.{kind}", msel_rows.template())
+    return {kind: (folder / f"list.{kind}").read_bytes() for kind in ("csv", "xlsx")}
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    kind=st.sampled_from(["csv", "xlsx"]),
+    at=st.lists(st.floats(0, 0.9999), min_size=1, max_size=4),
+    byte=st.integers(0, 255),
+    end=st.floats(0.3, 1),
+)
+def test_a_damaged_file_is_a_list_or_refused(whole, tmp_path_factory, kind, at, byte, end):
+    data = bytearray(whole[kind])
+    for share in at:
+        data[int(share * len(data))] = byte
+    path = tmp_path_factory.mktemp("damaged") / f"list.{kind}"
+    path.write_bytes(data[: int(end * len(data))])
+    try:
+        msel_rows.read(path, "list")
+    except InputError as refused:
+        assert all(line.startswith(str(path)) for line in str(refused).splitlines())
