@@ -67,7 +67,13 @@ ID: /'[^'\n]{1,200}'|"[^"\n]{1,200}"/
 """
 
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-REDUCTIONS: dict[str, Callable[[np.ndarray], Any]] = {"min": np.min, "max": np.max, "mean": np.mean, "sum": np.sum}
+REDUCTIONS: dict[str, Callable[[np.ndarray], Any]] = {
+    "min": np.minimum.reduce,
+    "max": np.maximum.reduce,
+    "mean": lambda values: np.add.reduce(values, dtype=np.float64) / len(values),
+    "sum": np.add.reduce,
+}
+"""Over small arrays these take a third of the time of `np.min` and its like."""
 
 
 @cache
@@ -112,6 +118,8 @@ class Condition:
 
     def next_s(self, state: State, now_s: int) -> int | None:
         """Return the second after `now_s` at which it may change without any model having moved."""
+        if not self.lasting_s and not self.moments_s:
+            return None
         due = [since + lasting for since, lasting in zip(state.since_s, self.lasting_s, strict=True) if since is not None]
         return min((t_s for t_s in (*due, *self.moments_s) if t_s > now_s), default=None)
 
@@ -265,7 +273,7 @@ class _Making:
             pick, unit, _ = self._pick(port, switches=switches)
             if name in ("any", "all"):
                 self.measures.append(_saying(_spelled(port), pick, unit))
-                return pick, unit, np.any if name == "any" else np.all
+                return pick, unit, np.logical_or.reduce if name == "any" else np.logical_and.reduce
             reduce = REDUCTIONS[str(name)]
             self.measures.append(_saying(f"{name}({_spelled(port)})", lambda seen: reduce(pick(seen)), unit))
             return (lambda seen: reduce(pick(seen))), unit, None
@@ -303,12 +311,15 @@ class _Making:
             raise ValueError(f"{model_name}.{port_name} is {asked}")
         elements = model.elements[port.at]
         if not where:
-            return (lambda seen: seen[model_name][port_name]), port.unit, len(elements)
+            return (lambda seen: seen.arrays[model_name][port_name]), port.unit, len(elements)
         try:
             rows = _selector(where[0]).rows(elements, self.context.city)
         except ValueError as error:
             raise ValueError(f"{model_name}.{port_name}: {error}") from None
-        return (lambda seen: seen[model_name][port_name][rows]), port.unit, len(rows)
+        if len(rows) == 1:
+            only = slice(int(rows[0]), int(rows[0]) + 1)
+            return (lambda seen: seen.arrays[model_name][port_name][only]), port.unit, 1
+        return (lambda seen: seen.arrays[model_name][port_name][rows]), port.unit, len(rows)
 
 
 def _outside(context: Context, *, denied: bool) -> str:

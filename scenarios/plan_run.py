@@ -87,16 +87,16 @@ class Running:
         """Ask the conditions whose models moved or reported, or whose time has come, and do what follows."""
         if seen.now_s < self.plan.from_s:
             return
-        asked = False
+        turned = False
         for name, condition in self.conditions.items():
             watch = self.watches[name]
             timely = watch.next_s is not None and watch.next_s <= seen.now_s
             if (timely or not spoke.isdisjoint(condition.models)) and (name != "end" or self.in_force):
-                watch.holds = condition.holds(seen, watch.state)
+                before, watch.holds = watch.holds, condition.holds(seen, watch.state)
                 watch.spent &= watch.holds
                 watch.next_s = condition.next_s(watch.state, seen.now_s)
-                asked = True
-        if asked:
+                turned |= watch.holds != before
+        if turned:
             self._follow(seen)
 
     def _follow(self, seen: Seen) -> None:
@@ -259,6 +259,8 @@ class Running:
 
     def move(self, now_s: int) -> bool:
         """Do what is due at a second; True if anything was."""
+        if not self.in_force:
+            return False
         moved = False
         for name, course in self.courses.items():
             action = self.plan.actions[name]
@@ -284,7 +286,7 @@ class Running:
         """Return the next second at which something is due by time alone."""
         watched = (watch for name, watch in self.watches.items() if name != "end" or self.in_force)
         due = [watch.next_s for watch in watched if watch.next_s is not None]
-        for course in self.courses.values():
+        for course in self.courses.values() if self.in_force else ():
             due += [course.due_s] if course.due_s is not None and course.stage in (DELAY, STEP) else []
             due += [course.deadline_s] if course.deadline_s is not None and not course.late and course.stage in GOING else []
         return min(due, default=None)
@@ -299,9 +301,16 @@ class Running:
                 if report.notice == crews.DONE:
                     self._finish_step(action, now_s)
                 elif report.notice == crews.UNMET:
-                    self.say("unmet", action.name, now_s, "warning", why=f"{report.model} has no crew to send", job=course.job)
-                    self._stand_in(action, "found no crew", now_s)
+                    self._unmet(action, str(report.facts.get("why", "no crew to send")), now_s)
                 return
+
+    def _unmet(self, action: Action, why: str, now_s: int) -> None:
+        """Note that nobody could be sent: another action stands in, and a crew that is found later still does its work."""
+        if why == "recalled":
+            self._fail(action, "had its crew recalled", now_s)
+            return
+        self.say("unmet", action.name, now_s, "warning", why=why, job=self.courses[action.name].job)
+        self._stand_in(action, f"found no crew ({why})", now_s)
 
     # -- the end
 

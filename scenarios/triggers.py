@@ -58,6 +58,11 @@ class Triggers:
         self.triggers = list(triggers)
         self.memories = [Memory(trigger.when.fresh(), next_s=trigger.first_s()) for trigger in triggers]
         self.posted = 0
+        self.asking: dict[str, list[int]] = {}
+        for i, trigger in enumerate(self.triggers):
+            for model in trigger.when.models:
+                self.asking.setdefault(model, []).append(i)
+        self.due_s = self._due_s()
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -102,9 +107,13 @@ class Triggers:
         """Ask every trigger whose models moved or reported, or whose time has come."""
         posts: list[Post] = []
         spoke = seen.moved | {report.model for report in seen.reports}
-        for trigger, memory in zip(self.triggers, self.memories, strict=True):
-            timely = memory.next_s is not None and memory.next_s <= seen.now_s
-            if seen.now_s < trigger.from_s or (not timely and spoke.isdisjoint(trigger.when.models)):
+        asked = {i for model in spoke for i in self.asking.get(model, ())}
+        if self.due_s is not None and self.due_s <= seen.now_s:
+            asked |= {i for i, memory in enumerate(self.memories) if memory.next_s is not None and memory.next_s <= seen.now_s}
+        for i in sorted(asked):
+            trigger, memory = self.triggers[i], self.memories[i]
+            if seen.now_s < trigger.from_s or (memory.fired_s != NEVER and trigger.again_s is None):
+                memory.next_s = trigger.from_s if seen.now_s < trigger.from_s else None
                 continue
             held, memory.holds = memory.holds, trigger.when.holds(seen, memory.state)
             memory.next_s = trigger.when.next_s(memory.state, seen.now_s)
@@ -117,6 +126,7 @@ class Triggers:
                     source = SOURCES.index(self.source)
                     order = (t_s, source, trigger.number, self.posted)
                     posts.append(Post(*order, trigger.name, act.model, act.verb, act.arguments, why))
+        self.due_s = self._due_s() if asked else self.due_s
         return posts
 
     @staticmethod
@@ -127,6 +137,9 @@ class Triggers:
 
     def next_s(self) -> int | None:
         """Return the next second at which time alone may make a condition hold."""
+        return self.due_s
+
+    def _due_s(self) -> int | None:
         return min((memory.next_s for memory in self.memories if memory.next_s is not None), default=None)
 
     def save(self) -> dict[str, Any]:
@@ -142,6 +155,7 @@ class Triggers:
         for i, trigger in enumerate(self.triggers):
             if (kept := saved["memories"].get(trigger.name)) is not None:
                 self.memories[i] = Memory(**{**kept, "state": State(**kept["state"])})
+        self.due_s = self._due_s()
 
 
 def _trigger(name: str, number: int, entry: Any, context: Context) -> Trigger | None:
