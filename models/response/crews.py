@@ -28,6 +28,8 @@ MOVING = (DRIVING, TO_HOSPITAL, RETURNING)
 READY, ARRIVED, NO_WAY = range(3)
 BLUE, PLAIN = -1, -2
 """Codes of records `blue` and `reached`, as the traffic model documents them."""
+ANSWERED_S = 60
+"""By then a traffic model, if there is one, has said that it knows where the units stand."""
 RETRY_S = 60
 """A unit that has no way looks again so often."""
 LATE_FACTOR = 3.0
@@ -154,7 +156,7 @@ class Crews:
         spots, shares = self.streets.way(start, goal)
         self.ways[unit] = {"spots": spots, "shares": shares, "from_s": t_s, "to_s": t_s + took_s}
         one["state"], one["until_s"] = one["then"], t_s + took_s
-        if not self.free_roads and not one["known"]:
+        if not self.free_roads and not one["known"] and t_s >= ANSWERED_S:
             self.free_roads = True
             self.outside.say("roads_free", 0, t_s, what="no traffic model drives the crews: they drive free roads by the street graph")
 
@@ -201,7 +203,10 @@ class Crews:
     def arrive(self, unit: int, t_s: int) -> None:
         """Let a unit that drove by the street graph be there."""
         del self.ways[unit]
-        self.units["spot"][unit], self.units["blocked_s"][unit] = self.units["goal"][unit], -1
+        one = self.units[unit]
+        one["spot"], one["blocked_s"] = one["goal"], -1
+        if one["known"]:
+            self.outside.order(unit, int(one["spot"]), int(one["skill"]), t_s)
         self.reached(unit, t_s)
 
     def rest(self, unit: int, state: int) -> None:
