@@ -15,6 +15,7 @@ OWN = ("name", "why", "by", "effect", "message_en", "message_zh", "role")
 """Facts of a deed that are said elsewhere than among its arguments."""
 PLANNED = "at its time"
 """Why a row of a list came, where nothing else brought it."""
+DAY_S = 86_400
 LASTS_S = 3600
 """What an element reports so long after a deed on it is still told as what followed."""
 SHOWN, NAMED = 6, 3
@@ -92,6 +93,11 @@ class Deed:
         return asdict(self) | {"who": self.who}
 
 
+def local(run: Run, second: int) -> str:
+    """Return a local time, with its date where a run lasts longer than a day."""
+    return f"{str(run.time(second))[:10]} {run.clock(second)}" if run.duration_s > DAY_S else run.clock(second)
+
+
 def deeds(run: Run, *, of: str = "", first: object = "", last: object = "") -> list[Deed]:
     """Return the deeds of a run in order; those between two moments, and those that `of` names.
 
@@ -146,7 +152,7 @@ class _Reader:
     def _deed(self, i: int, row: Row) -> Deed:
         facts, kind, t_s = row["facts"], row["kind"], int(row["t_seen_s"])
         elements = self.elements(row)
-        entry = {"action": str(facts.get("name", "")), "plan": row["element"]}.get(kind, row["name"])
+        entry = {"action": str(facts.get("name", "")), "plan": str(row["element"])}.get(kind, str(row["name"]))
         if kind == "action" and row["source"] == "live":
             entry = ""
         message = str(facts.get("message_en") or facts.get("message_zh") or facts.get("what") or "")
@@ -156,7 +162,7 @@ class _Reader:
         by = str(facts.get("by", ""))
         return Deed(
             t_s,
-            self.run.clock(t_s),
+            local(self.run, t_s),
             kind,
             str(row["source"]),
             entry,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -66,14 +67,16 @@ class Msel:
     def __init__(self, injects: Sequence[Inject]) -> None:
         self.injects = list(injects)
         self.memories = [_fresh(inject) for inject in injects]
-        self.posted, self.paused = 0, False
+        self.posted, self.paused, self._again = 0, False, False
+        self._timed_s: int | None = None
+        self._next_s: int | None = None
         self._wait()
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """Return the JSON Schema of the section."""
         text = {"type": "string"}
-        said = {key: text | {"description": f"column '{name}'"} for key, name in msel_rows.KEYS.items()}
+        said: dict[str, Any] = {key: text | {"description": f"column '{name}'"} for key, name in msel_rows.KEYS.items()}
         said["type"] = {"enum": list(msel_rows.TYPES)}
         entry = {"type": "object", "required": ["type"], "properties": said, "additionalProperties": False}
         rows = {"type": "object", "additionalProperties": entry}
@@ -126,7 +129,7 @@ class Msel:
         self._models: set[str] = set().union(*(inject.when.models for inject, _ in self._reserve if inject.when is not None))
         self._again = False
 
-    def _why(self, inject: Inject, memory: Memory, seen: Seen, spoke: set[str]) -> str:
+    def _why(self, inject: Inject, memory: Memory, seen: Seen, spoke: AbstractSet[str]) -> str:
         """Return why a row that waits comes now; '' when it does not."""
         if not inject.reserve:
             return "at its time" if inject.at_s is not None and inject.at_s <= seen.now_s else ""

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from scenarios import msel_rows, msel_words
+from scenarios.journal import local
 from twin.errors import InputError
 from twin.results import Run
 from twin.units import clock_s
-
-DAY_S = 86_400
 
 
 def rows(run: Run) -> dict[str, Mapping[str, Any]]:
@@ -95,9 +94,8 @@ class _Judge:
         return all(one["facts"].get(key, one["element"]) == value for key, value in deed.arguments.items())
 
     def clock(self, second: int) -> str:
-        """Return a local time, with its date where a run lasts longer than a day."""
-        said = self.run.clock(second)
-        return f"{str(self.run.time(second))[:10]} {said}" if self.run.duration_s > DAY_S else said
+        """Return a local time."""
+        return local(self.run, second)
 
 
 def _span(seconds: int | None) -> str:

@@ -12,7 +12,7 @@ import sixth
 from exercise import write
 
 import twin
-from scenarios import journal
+from scenarios import journal, msel_came
 from twin.cli import main
 from twin.simulation import Simulation
 
@@ -129,3 +129,11 @@ def test_as_text_json_and_a_table_and_what_is_wrong(run, capsys):
         assert code == 2 and said in text and text.count("\n") == 1
     code, text = say("--of", "nothing of the kind")
     assert (code, text) == (0, "nobody did anything of 'nothing of the kind' in this run\n")
+
+
+def test_a_run_of_days_says_the_date(tmp_path):
+    long = mini.SCENARIO.replace("duration: 20 min", "duration: 25 h").replace("record_every: 30 s", "record_every: 1 h")
+    rows = "msel: {M1: {at: 2014-08-17 22:10, type: contextual, message_en: Tomorrow}}\n"
+    run = twin.simulate(mini.write(tmp_path, scenario=long + rows), tmp_path / "run")
+    assert [one.clock for one in journal.deeds(run)] == ["2014-08-16 21:40:00", "2014-08-16 21:45:00", "2014-08-17 22:10:00"]
+    assert msel_came.came(run) == {"M1": ("2014-08-17 22:10:00", "done")}
