@@ -79,6 +79,27 @@ def test_cars_stall_in_deep_water_and_go_on_when_it_drains(fresh):
     assert model.speed_m_per_s[edge] > 0.0 or model.seen_count[edge] == 0
 
 
+def test_cars_stall_in_deep_water_on_a_road_that_is_closed_already(fresh):
+    host = fresh()
+    go(host, 120)
+    model = host.model
+    edge = busiest(model)
+    assert model.seen_count[edge] > 0
+    model.gas_leak_kg_per_s[edge] = 1.0
+    go(host, 121)
+    assert not model.is_open[edge]
+    model.flood_m[edge] = 0.35
+    go(host, 122)
+    stalled = int(model.stalled[0])
+    assert stalled > 0
+    model.gas_leak_kg_per_s[edge] = 0.0
+    go(host, 400)
+    assert not model.is_open[edge] and model.seen_count[edge] == stalled, "they stand there, and nobody follows them in"
+    model.flood_m[edge] = 0.0
+    go(host, 410)
+    assert model.is_open[edge]
+
+
 def test_shallow_water_slows_and_a_hand_set_limit_stays_when_it_drains(fresh):
     host = fresh()
     go(host, 120)
