@@ -241,3 +241,21 @@ def test_a_list_of_a_file_that_another_is_based_on_is_named_where_it_lies(tmp_pa
         with pytest.raises(SystemExit):
             main(["validate", str(tmp_path / "reduced" / "one.yaml"), *words])
         assert capsys.readouterr().err.startswith(f"{tmp_path / 'lists' / 'one.csv'}:8: row X1, column 'scenario time': '23:40' is outside")
+
+
+def test_what_was_told_by_hand_after_the_last_checkpoint_is_told_again(tmp_path):
+    file = write(tmp_path, LIST + "L1,21:39,contextual,,,Late.,,,,,\nL2,21:40,contextual,,,Later.,,,,,\n")
+
+    def play(simulation):
+        simulation.until(490).do("msel.skip", row="L1", by="Li Wei")
+        simulation.do("msel.publish", row="M6", by="Li Wei")
+        return simulation.until(500)
+
+    with Simulation(file, tmp_path / "whole", checkpoint_every_s=60) as simulation:
+        play(simulation).until(1200)
+    with Simulation(file, tmp_path / "left", checkpoint_every_s=60) as simulation:
+        play(simulation)
+    with Simulation.resume(tmp_path / "left") as simulation:
+        simulation.until(1200)
+    assert digests(tmp_path / "left") == digests(tmp_path / "whole")
+    assert [one[2] for one in came(twin.open_run(tmp_path / "left")) if one[0] > 400 and one[1] == "inject"][:3] == ["skip", "M6", "L2"]
