@@ -133,7 +133,7 @@ class _Reader:
         model = self.context.models.get(str(said["model"]))
         if model is None:
             self.say(nearest(str(said["model"]), self.context.models, what="model"), *path, "model")
-        elif said["element"] not in model.elements:
+        elif str(said["element"]) not in model.elements:
             self.say(nearest(str(said["element"]), model.elements, what=f"element set of {model.name}"), *path, "element")
         elif type(said["number"]) is not int or said["number"] < 1:
             self.say("a whole number, at least 1", *path, "number")
@@ -175,9 +175,9 @@ class _Reader:
         role = said.get(key)
         if role is None:
             self.say(f"'{key}' is missing: a role; there are {', '.join(self.roles) or 'none so far'}", *path)
-        elif role not in self.roles:
+        elif str(role) not in self.roles:
             self.say(nearest(str(role), self.roles, what="role") + " (name it under roles)", *path, key)
-        elif not self.roles[role].held_by:
+        elif not self.roles[str(role)].held_by:
             self.say(f"nobody holds the role '{role}'; write `held_by:` under roles.{role}", *path, key)
         return str(role)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import sixth
 from patrol import write
 
 import twin
-from twin import build, cli, scenario
+from twin import build, cli, scenario, yamlfile
 from twin.errors import InputError
 
 PLAN = """\
@@ -202,3 +203,34 @@ def test_a_plan_is_checked_without_an_engine(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "zarr" not in done.stdout
     assert twin.load(file).drivers["plans"]["warm"]["read"] == "plan.yaml"
+
+
+ODD = (None, [], {"a": {}}, [[]], 5, 1e300, "", True, "((((")
+
+
+def paths(value, path=()):
+    yield path
+    for key, one in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from paths(one, (*path, key))
+
+
+def test_whatever_stands_where_a_plan_has_something_else_is_refused_or_read(tmp_path):
+    """Every value of a plan is replaced by odd ones: a plan comes of it, or an InputError; never anything else."""
+    more = "  third: {when: time > 21:40, role: chief, approval: {by: chief, rule: wait, after: 1 min}, then: [{do: heat.heat, room: [R0, R1], p: 1 kW}, {crew: {skill: water, units: 1, work: 5 min, at: \"heat.room['R1']\"}, after: 5 s}]}\n"
+    text = PLAN.replace("stand_down", more + "objectives: {keep: {text: Warm, kpis: [coldest]}}\nstand_down")
+    file = write(tmp_path, text)
+    base, (raw, _) = scenario.read(file), yamlfile.load(tmp_path / "plan.yaml")
+    refused = 0
+    for path in paths(raw):
+        for odd in ODD:
+            plan = copy.deepcopy(raw)
+            inside = plan
+            for key in path[:-1]:
+                inside = inside[key]
+            if path:
+                inside[path[-1]] = odd
+            try:
+                build.plan(scenario.make(base.raw() | {"plans": {"warm": plan if path else odd}}, file))
+            except InputError:
+                refused += 1
+    assert refused > 300
