@@ -1,4 +1,4 @@
-"""The tiny city of `demo_city` with storm drainage, communications, hospitals and the air over it, joined by a coupling of every kind."""
+"""The tiny city of `demo_city` with storm drainage, communications, hospitals, the air over it and crews, joined by a coupling of every kind."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import demo_city
 from models.air.demo import DEMO as AIR
 from models.air.demo import box
 from models.comms.demo import document
+from models.response.demo import document as crews
 from twin.host import model_class
 
-MODELS = ("drainage", "comms", "health", "air")
+MODELS = ("drainage", "comms", "health", "air", "response")
 COUPLINGS = """\
 grid,B2,drainage,PU1,supply
 grid,B5,drainage,PU2,supply
@@ -31,8 +32,17 @@ comms,C2,grid,B5,load
 grid,B2,health,H1,supply
 grid,V1,health,H2,lights
 water,J1,health,H1,pressure
+comms,desk,response,fire,dispatch
+comms,desk,response,ambulance,dispatch
+comms,PB1,response,station_w,service
+health,H1,response,H1,accepts
+health,H2,response,H2,accepts
+health,H1,response,H1,share
+health,H2,response,H2,share
+response,H1,health,H1,patient
+response,H2,health,H2,patient
 """
-"""Besides, every area of the crowd is in the square `west`, and a place of the air."""
+"""Besides, every area of the crowd is in the square `west`, and a place of the air; crews drive every road."""
 TIMELINE = """
 timeline:
   fault: {at: "+70 s", do: grid.fault, line: L2}
@@ -42,6 +52,8 @@ timeline:
   sent: {at: "+137 s", do: comms.send_alert, area: west}
   asked: {at: "+137 s", do: crowd.advise, area: bowl}
   injured: {at: "+143 s", do: health.bring, place: venue, patients: 6, triage: red, over: 40 s}
+  crew: {at: "+147 s", do: response.send, job: valve, skill: water, x_m: 480, y_m: 240, work: 60 s}
+  scene: {at: "+151 s", do: response.patients, job: scene, x_m: 260, y_m: 10, red: 2, yellow: 3}
   closed: {at: "+160 s", do: traffic.close, edge: S03f}
   tanker: {at: "+166 s", do: air.puff, substance: chlorine, mass_kg: 40, place: plaza_w}
   turned: {at: "+190 s", do: air.set_wind, speed: 2 m/s, from_deg: 200}
@@ -68,9 +80,14 @@ def write(folder: Path) -> Path:
     city = pack / "city.yaml"
     city.write_text(city.read_text() + "".join(lines))
     joined = "".join(f"crowd,{id},comms,west,people\ncrowd,{id},air,{id},people\ncomms,west,crowd,{id},alert\n" for id in areas)
+    joined += "".join(
+        f"response,{id},traffic,{id},blue\ntraffic,{id},response,{id},reached\ntraffic,{id},response,{id},travel\n"
+        for street in crews()["streets"]
+        for id in street["ids"]
+    )
     couplings = pack / "couplings.csv"
     couplings.write_text(couplings.read_text() + COUPLINGS + joined)
-    file.write_text(file.read_text() + "  drainage: {}\n  comms: {period: 20 s}\n  health: {}\n  air: {ignition: false}\n")
+    file.write_text(file.read_text() + "  drainage: {}\n  comms: {period: 20 s}\n  health: {}\n  air: {ignition: false}\n  response: {}\n")
     return file
 
 

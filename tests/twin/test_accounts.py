@@ -34,6 +34,7 @@ ACCOUNTS = {
     "comms": {"energy in batteries", "calls"},
     "health": {"patients"},
     "air": {"airborne mass"},
+    "response": {"units", "jobs", "patients to bring", "patients handed over"},
 }
 TIMELINE = (
     worst_day.TIMELINE
@@ -44,7 +45,7 @@ TIMELINE = (
 )
 ALL_MOVE = (
     *("load", "power", "energy", "water", "gas", "people", "vehicles on the roads", "water in sewers", "rain on catchments"),
-    *("energy in batteries", "calls", "patients", "airborne mass"),
+    *("energy in batteries", "calls", "patients", "airborne mass", "jobs", "patients to bring"),
 )
 FROM_S = 120
 """Leaks are planted here."""
