@@ -57,12 +57,21 @@ def load(path: Path, beside: Path, before: Sequence[Path] = ()) -> tuple[dict[st
     under, there = load(base, base, chain)
     under = {key: _moved(value, base.parent, beside.parent, key) for key, value in under.items()}
     anew = {key for key, value in raw.items() if not isinstance(value, Mapping)}
+    under = {key: _left(value, raw.get(key)) for key, value in under.items()}
     raw = gathered(raw, beside.parent)
 
     def place(key: Sequence[Any]) -> tuple[str, int]:
         return here(key) if _known(raw, key) >= _known(under, key) else there(key)
 
     return merged({key: value for key, value in under.items() if key not in anew}, raw, (), here), place
+
+
+def _left(section: Any, changes: Any) -> Any:
+    """Return a section less the entries that `changes` does not change but replaces: by another file, a number, a list."""
+    if not isinstance(section, Mapping) or not isinstance(changes, Mapping):
+        return section
+    kept = {name for name, said in changes.items() if said is None or (isinstance(said, Mapping) and "file" not in said)}
+    return {name: one for name, one in section.items() if name not in changes or name in kept}
 
 
 def gathered(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:

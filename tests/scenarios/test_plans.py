@@ -236,3 +236,25 @@ def test_a_scenario_changes_keys_of_a_plan_or_leaves_it_out(rehearse, tmp_path):
     )
     (tmp_path / "mini.yaml").write_text(text)
     assert facts(twin.simulate(tmp_path / "mini.yaml", tmp_path / "keyed"), "heat", "R2")["p_kw"] == 2.0
+
+
+def test_a_scenario_based_on_another_has_its_plans_changed_replaced_or_left_out(rehearse, tmp_path):
+    plan = ROLES + LEVELS + "actions:\n  warm: {level: III, role: chief, do: heat.heat, room: R2, p: 3 kW}\n"
+    write(tmp_path, plan)
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "other.yaml").write_text(plan.replace("  warm: {", "  else: {").replace("p: 3 kW", "p: 1 kW"))
+    for number, (plans, acts) in enumerate(
+        [
+            ("", [3.0]),
+            ("plans: {warm: {actions: {warm: {p: 2 kW}}}}", [2.0]),
+            ("plans: {warm: other.yaml}", [1.0]),
+            ("plans: {warm: {file: other.yaml, actions: {else: {p: 5 kW}}}}", [5.0]),
+            ("plans: {more: other.yaml}", [1.0, 3.0]),
+            ("plans: {warm: null}", []),
+            ("plans: null", []),
+        ]
+    ):
+        (tmp_path / "small" / "mini.yaml").write_text(f"based_on: ../mini.yaml\n{plans}\n")
+        run = twin.simulate(tmp_path / "small" / "mini.yaml", tmp_path / f"based{number}")
+        rows = run.events[(run.events["kind"] == "action") & (run.events["source"] == "plan")]
+        assert sorted(facts["p_kw"] for facts in rows["facts"]) == acts, plans
