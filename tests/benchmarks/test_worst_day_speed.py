@@ -39,9 +39,7 @@ def said(models: dict[str, float]) -> str:
     return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in models.items())
 
 
-@pytest.mark.parametrize(
-    "seconds", [pytest.param(900, id="quarter of an hour"), pytest.param(2400, id="forty minutes", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("seconds", [pytest.param(600, id="ten minutes"), pytest.param(2400, id="forty minutes", marks=pytest.mark.slow)])
 def test_drainage_and_response_add_little_to_opening_night(benchmark: Any, seconds: int) -> None:
     runs: dict[str, list[dict[str, Any]]] = {"without": [], "with": []}
 
