@@ -192,7 +192,7 @@ def prepared(file: Path, step_s: int) -> str:
     """
     reader = InpFile(file)
     reader.read()
-    lines = reader.text().splitlines()
+    lines = reader.lines()
     values = dict(FORCED, ROUTING_STEP=str(step_s))
     month, day, year = reader.option("START_DATE", "01/01/2004").replace("-", "/").split("/")
     values["END_DATE"] = f"{month}/{'28' if (month, day) == ('02', '29') else day}/{int(year) + FOREVER_YEARS}"
@@ -202,5 +202,5 @@ def prepared(file: Path, step_s: int) -> str:
             lines[row.line - 1] = ""
     for row in reader.rows["PUMPS"]:
         status = row.words[4:5] or ("ON",)
-        lines[row.line - 1] = " ".join([*row.words[:4], *status])
+        lines[row.line - 1] = " ".join(word if word.split() == [word] else f'"{word}"' for word in (*row.words[:4], *status))
     return "\n".join([*lines, "", "[OPTIONS]", *(f"{key} {value}" for key, value in sorted(values.items())), ""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ SECTIONS = (
 )
 """SWMM 5.2 user's manual, appendix D."""
 LARGEST = 1e9
+LONGEST_LINE = 1000
+"""Bytes; SWMM reads what is beyond its 1,023rd byte as a line of its own, even of a comment."""
+_WORD = re.compile(r'"([^"]*)"?|([^ \t]+)')
 _NEEDS = {"JUNCTIONS": 2, "OUTFALLS": 3, "STORAGE": 6, "CONDUITS": 7, "PUMPS": 3, "SUBCATCHMENTS": 7, "RAINGAGES": 5, "XSECTIONS": 3}
 _NEEDS |= {"COORDINATES": 3, "VERTICES": 3, "POLYGONS": 3, "ORIFICES": 6, "WEIRS": 6, "OUTLETS": 5, "DIVIDERS": 4, "OPTIONS": 2}
 
@@ -28,6 +32,11 @@ class Row:
 
     words: tuple[str, ...]
     line: int
+
+
+def split(line: str) -> tuple[str, ...]:
+    """Return the words of a line as SWMM sees them: parted by blanks and tabs, quoted ones whole and without quotes, no comment."""
+    return tuple(found[1] if found[2] is None else found[2] for found in _WORD.finditer(line.split(";", 1)[0]))
 
 
 class InpFile:
@@ -45,18 +54,24 @@ class InpFile:
     def read(self) -> None:
         """Sort the file's lines into `rows`."""
         section = ""
-        for number, raw in enumerate(self.text().splitlines(), 1):
-            text = raw.split(";", 1)[0].strip()
-            if text.startswith("["):
-                section = self._section(text, number)
-            elif text and not section and not self.problems:
-                self.wrong(f"'{text[:30]}' stands before any section; a SWMM file starts with [TITLE] or [OPTIONS]", number)
-            elif text and section:
-                words = tuple(text.split())
+        for number, raw in enumerate(self.lines(), 1):
+            if len(raw.encode()) > LONGEST_LINE:
+                self.wrong(f"a line of more than {LONGEST_LINE:,} bytes; SWMM takes its rest for another line", number)
+                continue
+            words = split(raw)
+            if words and words[0].startswith("["):
+                section = self._section(" ".join(words), number)
+            elif words and not section and not self.problems:
+                self.wrong(f"'{raw.strip()[:30]}' stands before any section; a SWMM file starts with [TITLE] or [OPTIONS]", number)
+            elif words and section:
                 if len(words) < _NEEDS.get(section, 0):
                     self.wrong(f"a line of [{section}] needs at least {_NEEDS[section]} values, here are {len(words)}", number)
                 else:
                     self.rows[section].append(Row(words, number))
+
+    def lines(self) -> list[str]:
+        """Return the lines as SWMM counts them: other separators of Unicode end no line there."""
+        return re.split(r"\r\n|\r|\n", self.text())
 
     def text(self) -> str:
         """Return the file as text; InputError if it cannot be read as such."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from models.drainage.csvrows import read_rows
 from models.drainage.inpfile import InpFile, Row
-from models.drainage.series import Series, read_series
+from models.drainage.series import Series, read_begin, read_series
 from twin.errors import InputError, Problem, nearest
 from twin.ports import ElementSet
 
@@ -156,7 +157,8 @@ def read_network(file: Path, surfaces: Path | None = None, offset_m: tuple[float
     xy = _coordinates(reader, nodes, move)
     depths = {name: _depths(reader, section, row, length) for name, (section, row) in nodes.items()}
     catchments, gage, rings, area = _catchments(reader, nodes, gages, xy, move)
-    series = tuple(read_series(reader, row) for _, row in gages.values())
+    begin = read_begin(reader)
+    series = tuple(read_series(reader, row, begin) for _, row in gages.values())
     pumps = tuple(_pump(reader, row, length) for section, row in links.values() if section == "PUMPS")
     vertices: dict[str, list[tuple[float, float]]] = {}
     for row in reader.rows["VERTICES"]:
@@ -199,10 +201,16 @@ def _refuse(reader: InpFile) -> None:
     """Refuse what would make SWMM read or write other files, or route in a way that knows no backwater."""
     for row in reader.rows["FILES"]:
         reader.wrong("[FILES] would make SWMM read or write other files; take it out", row.line)
-    for section in ("TIMESERIES", "TEMPERATURE", "RAINGAGES"):
+    for section, first in (("TIMESERIES", 1), ("TEMPERATURE", 0), ("RAINGAGES", 1)):
         for row in reader.rows[section]:
-            if any(word.upper() == "FILE" for word in row.words[:5]):
+            if any(word.upper().startswith("FILE") for word in row.words[first:5]):
                 reader.wrong(f"[{section}] '{row.words[0]}' names a file outside the pack; write its values here", row.line)
+    for row in reader.rows["LID_USAGE"]:
+        if row.words[8:9] not in ((), ("*",)):
+            reader.wrong(f"[LID_USAGE] '{row.words[0]}' names a report file, which SWMM would write; write * there", row.line)
+    for row in reader.rows["OPTIONS"]:
+        if row.words[0].upper().startswith("TEMPDIR"):
+            reader.wrong("TEMPDIR would make SWMM write in another folder; take it out", row.line)
     routing = reader.option("FLOW_ROUTING", "DYNWAVE")
     if routing not in ("DYNWAVE", "DW"):
         reader.wrong(f"FLOW_ROUTING {routing}: only DYNWAVE knows backwater, surcharge and ponding")
@@ -325,28 +333,35 @@ def _surfaces(
     def wrong(what: str, line: int) -> None:
         reader.problems.append(Problem(what, str(file), line))
 
-    with Path(file).open(encoding="utf-8", newline="") as text:
-        rows = csv.reader(text)
-        if (head := next(rows, [])) != SURFACE_HEADER:
-            wrong(f"the first line is '{','.join(head)[:60]}'; write '{','.join(SURFACE_HEADER)}'", 1)
-            return Surfaces(), Surfaces()
-        for line, row in enumerate(rows, 2):
-            if len(row) != len(SURFACE_HEADER):
-                wrong(f"{len(row)} values; a line has {len(SURFACE_HEADER)}", line)
-                continue
-            name, kind, node, road, path = row
-            if kind not in SURFACE_KINDS:
-                wrong(nearest(kind, SURFACE_KINDS, what="kind of surface"), line)
-            elif node not in at:
-                wrong(nearest(node, nodes, what="node"), line)
-            else:
-                try:
-                    found[kind].setdefault(name, []).append((at[node], float(road)))
-                    if path:
-                        shapes[f"{kind}:{name}"] = np.array([[float(v) for v in point.split()] for point in path.split(";")]) + move
-                except ValueError:
-                    wrong(f"'{road}' and '{path[:40]}': write the road's height in metres, and its course as 'x y;x y'", line)
+    rows = read_rows(Path(file))
+    if not rows or rows[0][1] != SURFACE_HEADER:
+        wrong(f"the first line is '{','.join(rows[0][1] if rows else ())[:60]}'; write '{','.join(SURFACE_HEADER)}'", 1)
+        return Surfaces(), Surfaces()
+    for line, row in rows[1:]:
+        if len(row) != len(SURFACE_HEADER):
+            wrong(f"{len(row)} values; a line has {len(SURFACE_HEADER)}", line)
+            continue
+        name, kind, node, road, path = row
+        if kind not in SURFACE_KINDS:
+            wrong(nearest(kind, SURFACE_KINDS, what="kind of surface"), line)
+        elif node not in at:
+            wrong(nearest(node, nodes, what="node"), line)
+        else:
+            try:
+                road_m = _finite(road)
+                if path:
+                    shapes[f"{kind}:{name}"] = np.array([[_finite(v) for v in point.split()] for point in path.split(";")]) + move
+                found[kind].setdefault(name, []).append((at[node], road_m))
+            except ValueError:
+                wrong(f"'{road[:40]}' and '{path[:40]}': write the road's height in metres, and its course as 'x y;x y'", line)
     return tuple(_gather(kind, found[kind], shapes, nodes, xy) for kind in SURFACE_KINDS)  # type: ignore[return-value]
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def _gather(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from models.drainage.csvrows import read_rows
 from models.drainage.network import DrainageNetwork
 from models.drainage.storm import WARNINGS, Storm, design_storm
 from twin.errors import InputError, Problem, nearest
@@ -44,26 +45,22 @@ def read_rain(file: Path, gages: tuple[str, ...]) -> Steps:
     wrong: list[Problem] = []
     starts: list[float] = []
     rows: list[list[float]] = []
-    with file.open(encoding="utf-8", newline="") as text:
-        lines = csv.reader(text)
-        head = next(lines, [])
-        if head[:1] != ["minute"] or len(head) < 2:
-            raise InputError(Problem("the first line is 'minute,all', or 'minute' and the rain gages", str(file), 1))
-        wrong += [
-            Problem(nearest(name, (*gages, "all"), what="rain gage"), str(file), 1) for name in head[1:] if name not in (*gages, "all")
-        ]
-        for line, row in enumerate(lines, 2):
-            try:
-                values = [float(value) for value in row]
-            except ValueError:
-                values = []
-            if len(values) != len(head) or not all(0 <= v <= MOST_MM_PER_H for v in values[1:]):
-                wrong.append(Problem(f"{len(head)} numbers are needed, rain from 0 to {MOST_MM_PER_H:g} mm/h", str(file), line))
-            elif starts and not values[0] * 60 > starts[-1]:
-                wrong.append(Problem("minutes must rise", str(file), line))
-            else:
-                starts.append(values[0] * 60)
-                rows.append(values[1:])
+    (_, head), *lines = read_rows(file) or [(1, [])]
+    if head[:1] != ["minute"] or len(head) < 2:
+        raise InputError(Problem("the first line is 'minute,all', or 'minute' and the rain gages", str(file), 1))
+    wrong += [Problem(nearest(name, (*gages, "all"), what="rain gage"), str(file), 1) for name in head[1:] if name not in (*gages, "all")]
+    for line, row in lines:
+        try:
+            values = [float(value) for value in row]
+        except ValueError:
+            values = []
+        if len(values) != len(head) or not isfinite(values[0]) or not all(0 <= v <= MOST_MM_PER_H for v in values[1:]):
+            wrong.append(Problem(f"{len(head)} numbers are needed, rain from 0 to {MOST_MM_PER_H:g} mm/h", str(file), line))
+        elif starts and not values[0] * 60 > starts[-1]:
+            wrong.append(Problem("minutes must rise", str(file), line))
+        else:
+            starts.append(values[0] * 60)
+            rows.append(values[1:])
     if wrong:
         raise InputError(wrong)
     column = {name: i for i, name in enumerate(head[1:])}
