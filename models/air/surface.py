@@ -160,6 +160,7 @@ class Surface(Model):
     ) -> None:
         """Let `rate_kg_per_s` of a substance out at a source (moved to a place or to x, y) until `stop` or for `duration_s`.
 
+        `x_m`, `y_m`: metres of the frame that all models share.
         `heat_mw`: heat that lifts it (a fire's smoke). `cold`: it leaves at its boiling point (liquefied gas).
         """
         i = self._place(source, place, x_m, y_m, height_m)
@@ -235,19 +236,23 @@ class Surface(Model):
 
     @action
     def evacuate(self, place: PlaceId | None = None, over_s: Annotated[float, Field(gt=0)] = 1800.0) -> None:
-        """Have those who live or work at a place (at all) leave it, evenly within `over_s`; on their way they are not followed."""
+        """Have those who live or work at a place (at all) leave it, evenly within `over_s`; on their way they are not followed.
+
+        Who has left already stays away; those still there then leave as fast as if all of them left within `over_s`.
+        """
         which = slice(None) if place is None else self.index("place", place)
-        self.leave_from_s[which] = np.minimum(self.leave_from_s[which], self.now_s)
-        self.leave_within_s[which] = over_s
+        gone = self.away()[which]
+        self.leave_from_s[which] = np.where(gone < 1.0, self.now_s - gone * over_s, self.leave_from_s[which])
+        self.leave_within_s[which] = np.where(gone < 1.0, over_s, self.leave_within_s[which])
 
     def _place(self, source: str, place: str | None, x_m: float | None, y_m: float | None, height_m: float) -> int:
         i = self.index("source", source)
         if place is not None:
             self.x_m[i], self.y_m[i] = self.network.middle_m[self.index("place", place)]
         if x_m is not None:
-            self.x_m[i] = x_m + self.setup.offset_m[0]
+            self.x_m[i] = x_m
         if y_m is not None:
-            self.y_m[i] = y_m + self.setup.offset_m[1]
+            self.y_m[i] = y_m
         self.height_m[i] = height_m
         self.puffs.close(np.array([i]))
         return i

@@ -151,6 +151,33 @@ def test_who_evacuates_a_place_is_not_counted_there_any_more(air):
     assert at(model, "aegl", "school") == 3 and model.people_above_aegl3[0] < 200
 
 
+def test_a_second_call_to_leave_brings_nobody_back(air):
+    model = air()
+    clinic = model.index("place", "clinic")
+    model.evacuate(over_s=400.0)
+    go(model, 200)
+    assert model.away()[clinic] == pytest.approx(0.5)
+    model.evacuate(over_s=800.0)
+    assert model.away()[clinic] == pytest.approx(0.5), "those who left are gone"
+    go(model, 400)
+    assert model.away()[clinic] == pytest.approx(0.75), "and the others leave as the second call says"
+    go(model, 700)
+    model.evacuate(over_s=1000.0)
+    assert model.away().tolist() == [1.0] * len(model.away())
+
+
+@pytest.mark.parametrize("what", [{"rate_kg_per_s": 1.0}, {"mass_kg": 10.0}])
+def test_what_is_let_out_at_a_point_is_there_in_a_pack_that_is_shifted(tmp_path, what):
+    """Actions speak the frame all models share, as the elements do that selectors find."""
+    path = tmp_path / "air.json"
+    path.write_text(json.dumps(DEMO))
+    model = Air(Setup(name="air", files={"places": path}, scratch=tmp_path, offset_m=(1000.0, -500.0)))
+    model.open()
+    (model.release if "rate_kg_per_s" in what else model.puff)("chlorine", **what, x_m=1050.0, y_m=-480.0)
+    i = model.index("source", "release_1")
+    assert (model.x_m[i], model.y_m[i]) == (1050.0, -480.0)
+
+
 def test_people_who_came_are_counted_where_they_stand(air):
     model = air()
     model.count[model.index("place", "square")] = 5000.0
