@@ -21,7 +21,7 @@ class Boarding:
     On each track a vehicle comes every `headway_s`; the tracks are evenly staggered, so one comes every
     `headway_s / tracks`. It stays `dwell_s` and takes at most `boarding_per_s` people a second through its
     doors, and at most `capacity` in all. A station without power, or stopped, has none; after it resumes the
-    first comes one interval later. Buses may come in place of its trains.
+    first comes one interval later. Buses may come in place of its trains; they need no power.
     """
 
     def __init__(self, stations: Sequence[Station]) -> None:
@@ -32,6 +32,7 @@ class Boarding:
         self.capacity = np.array([s.capacity for s in stations], np.int64)
         self.rate_per_s = np.array([s.boarding_per_s for s in stations], float)
         self.headway_s = np.array([s.headway_s for s in stations], float)
+        self.train_headway_s = self.headway_s.copy()
         self.due_s = self.headway_s / self.tracks
         self.leaves_s = np.zeros(count, np.int64)
         self.room = np.zeros(count, np.int64)
@@ -45,7 +46,7 @@ class Boarding:
     @property
     def runs(self) -> np.ndarray:
         """Where vehicles come at all."""
-        return self.powered & ~self.stopped
+        return (self.powered | self.bridged) & ~self.stopped
 
     @property
     def per_s(self) -> np.ndarray:
@@ -62,6 +63,8 @@ class Boarding:
         before = self.headway_s[station] / self.tracks[station]
         after = headway_s / self.tracks[station]
         self.headway_s[station] = headway_s
+        if not self.bridged[station]:
+            self.train_headway_s[station] = headway_s
         self.due_s[station] = max(self.due_s[station] - before + after, now_s)
 
     def bus_bridge(self, station: int, buses: int, headway_s: float, now_s: int) -> None:
@@ -72,10 +75,14 @@ class Boarding:
         self.bridged[station], self.stopped[station] = True, False
 
     def trains_again(self, station: int) -> None:
-        """Let trains come in place of the buses of a bridge, as the file has them."""
+        """Let trains come in place of the buses of a bridge, as before it."""
         if self.bridged[station]:
             train = self.stations[station]
-            self.tracks[station], self.headway_s[station], self.dwell_s[station] = train.tracks, train.headway_s, train.dwell_s
+            self.tracks[station], self.dwell_s[station], self.headway_s[station] = (
+                train.tracks,
+                train.dwell_s,
+                self.train_headway_s[station],
+            )
             self.capacity[station], self.rate_per_s[station] = train.capacity, train.boarding_per_s
             self.bridged[station], self.stopped[station] = False, True
 
@@ -131,7 +138,7 @@ class Boarding:
 
     _SAVED = (
         *("headway_s", "due_s", "leaves_s", "room", "credit", "stopped", "powered", "boarded", "departed"),
-        *("tracks", "dwell_s", "capacity", "rate_per_s", "bridged"),
+        *("tracks", "dwell_s", "capacity", "rate_per_s", "bridged", "train_headway_s"),
     )
 
     def save(self) -> dict[str, np.ndarray]:

@@ -64,6 +64,38 @@ def test_a_stopped_station_takes_nobody_and_resumes_one_interval_later() -> None
     assert service.per_s[0] == 100 / 120
 
 
+def test_a_bus_bridge_carries_people_from_a_station_without_power() -> None:
+    service = Boarding([station()])
+    board(service, 100)
+    service.switch(0, 100, powered=False)
+    service.bus_bridge(0, 1, 120.0, 200)
+    assert board(service, 500, from_s=200).sum() == 2 * 80 + 48, "the third has stood for 60 s"
+    assert service.per_s[0] == 80 / 120
+    service.switch(0, 500, stopped=True)
+    assert board(service, 700, from_s=500).sum() == 0, "a stopped station has no buses either"
+
+
+def test_a_bus_that_stands_there_goes_on_boarding_when_the_power_fails() -> None:
+    service = Boarding([station()])
+    service.bus_bridge(0, 1, 120.0, 0)
+    board(service, 50)
+    service.switch(0, 50, powered=False)
+    assert board(service, 100, from_s=50).sum() == 40
+
+
+def test_trains_come_again_with_the_headway_they_had() -> None:
+    service = Boarding([station()])
+    service.set_headway(0, 60.0, 0)
+    service.bus_bridge(0, 2, 300.0, 10)
+    service.set_headway(0, 200.0, 20)
+    again = Boarding([station()])
+    again.load(service.save())
+    for one in (service, again):
+        assert one.headway_s[0] == 200.0
+        one.trains_again(0)
+        assert one.headway_s[0] == 60.0
+
+
 def test_skipped_seconds_end_where_counted_ones_do() -> None:
     one, other = Boarding([station(tracks=2)]), Boarding([station(tracks=2)])
     for second in range(1000):
