@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from with_and_without import kpi, seconds, verdict, with_and_without
+from with_and_without import kpi, mean, seconds, verdict, with_and_without
 
 FAULT_S, GENERATOR_S = 120, 720
 """21:40 and 21:50, from 21:38."""
@@ -35,10 +35,13 @@ def test_the_neighbouring_feeder_carries_the_stadium_within_a_quarter_of_an_hour
     planned, nothing = runs
     (isolated,), (fed,) = seconds(planned, "grid", "isolate", "L1"), seconds(planned, "grid", "close", "T1")
     assert FAULT_S < isolated < fed <= FAULT_S + 900
+    assert 8 < kpi(planned, "restored") <= 11, "eight minutes and two for the approval"
+    assert kpi(nothing, "restored") is None
     assert (verdict(planned, "restored"), verdict(nothing, "restored")) == ("met", "not reached")
     assert verdict(planned, "densest") == verdict(nothing, "densest") == "met"
 
 
 def test_people_are_slower_in_the_dark(runs):
-    planned, nothing = runs
-    assert kpi(planned, "stadium_empty") <= kpi(nothing, "stadium_empty")
+    """The first dark minute, 60 to 120 s after the fault: first measured 723 of 800 still inside with light and 755 without."""
+    inside = [mean(run, "crowd.in_venue", ["everybody"], FAULT_S + 80, FAULT_S + 120) for run in runs]
+    assert inside[1] > inside[0] + 15
