@@ -1,10 +1,10 @@
-"""A heatwave: temperature over days, what it adds to demand, what it takes from the rating of lines and transformers."""
+"""A heatwave: temperature over days, and what it adds to demand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, pi, sqrt
+from math import cos, pi
 
 from scenarios.hazards.effect import Effect, Exposed
 
@@ -48,19 +48,6 @@ class Heatwave:
         most = cooling(self.high_c) - cooling(self.usual_high_c)
         more = cooling(self.temperature_c(t_s)) - cooling(self.usual_c(t_s))
         return 1.0 + self.added_at_peak * more / most if most > 0 else 1.0
-
-
-def line_rating(temperature_c: float, *, rated_c: float = 40.0, conductor_c: float = 70.0) -> float:
-    """Return what an overhead line may carry over its rating: sqrt of the heat it gives off, in proportion to conductor minus air.
-
-    Radiation and sun left out (IEC TR 61597 has them); rated at 40 C air and 70 C conductor as in Chinese practice (from memory).
-    """
-    return sqrt(max(conductor_c - temperature_c, 0.0) / (conductor_c - rated_c))
-
-
-def transformer_rating(temperature_c: float, *, rated_c: float = 30.0) -> float:
-    """Return what a transformer may carry over its rating: 1 % less per kelvin (IEC 60076-7, ONAN, rule of thumb from memory)."""
-    return max(1.0 - 0.01 * (temperature_c - rated_c), 0.0)
 
 
 def effects(wave: Heatwave, exposed: Sequence[Exposed], until_s: int, every_s: int = 1800) -> list[Effect]:

@@ -71,17 +71,6 @@ def flash_share(heat_j_per_kg_k: float, temperature_k: float, boiling_k: float, 
     return min(max(heat_j_per_kg_k * (temperature_k - boiling_k) / latent_j_per_kg, 0.0), 1.0)
 
 
-def two_phase_kg_per_s(
-    pressure_pa: float, vapour_share: float, vapour_kg_per_m3: float, liquid_kg_per_m3: float, hole_m2: float, discharge: float = 0.8
-) -> float:
-    """Return the flow of a liquid that boils in the hole: Cd A sqrt(2 rho (p - pc)), pc = 0.55 p (HJ 169-2018 F.1.3; from memory).
-
-    rho is that of the mixture: 1 / (Fv / rho_v + (1 - Fv) / rho_l).
-    """
-    mixed = 1.0 / (vapour_share / vapour_kg_per_m3 + (1.0 - vapour_share) / liquid_kg_per_m3)
-    return discharge * hole_m2 * sqrt(2.0 * mixed * 0.45 * pressure_pa)
-
-
 @dataclass(frozen=True)
 class Emptying:
     """How a content of gas or liquefied gas leaves: arrays over `t_s`."""
@@ -111,8 +100,8 @@ def gas_blow_down(
 ) -> Emptying:
     """Return how a closed volume (a section of pipe) empties through a hole: at constant temperature, or without heat from outside.
 
-    dm/dt = -Q(p); adiabatic: T = T0 (p/p0)^((k-1)/k) of what stays. Runge-Kutta of order 4. A friction-free section: for a
-    full-bore rupture of a long pipe see `long_pipe_kg_per_s`.
+    dm/dt = -Q(p); adiabatic: T = T0 (p/p0)^((k-1)/k) of what stays. Runge-Kutta of order 4. A friction-free section:
+    a long pipe that breaks in two empties more slowly.
     """
     start = gas.density_kg_per_m3(pressure_pa, temperature_k) * volume_m3
 
@@ -138,23 +127,6 @@ def gas_blow_down(
         left[i + 1] = m - dt_s / 6.0 * (a + 2.0 * b + 2.0 * c + d)
     states = np.array([state(m) for m in left])
     return Emptying(times, np.array([flow(m) for m in left]), left, states[:, 0], states[:, 1])
-
-
-def long_pipe_kg_per_s(
-    gas: IdealGas, length_m: float, diameter_m: float, pressure_pa: float, temperature_k: float, t_s: np.ndarray, friction: float = 0.015
-) -> np.ndarray:
-    """Return the flow from one end of a long gas pipe that breaks in two: Wilson's double exponential (Yellow Book 2.5.2.5).
-
-    Q = Q0 / (1 + a) (a exp(-t / (a^2 b)) + exp(-t / b)), a = m0 / (b Q0), b = 2 l / (3 u) sqrt(k f l / d) with u the speed of sound.
-    The discharge coefficient is 1, heat comes in freely. From memory; the integral is the mass m0.
-    """
-    area = pi * diameter_m**2 / 4.0
-    first = gas_kg_per_s(gas, pressure_pa, temperature_k, area)
-    mass = gas.density_kg_per_m3(pressure_pa, temperature_k) * area * length_m
-    sound = sqrt(gas.heat_ratio * R_J_PER_MOL_K * temperature_k / gas.molar_kg_per_mol)
-    b = 2.0 / 3.0 * length_m / sound * sqrt(gas.heat_ratio * friction * length_m / diameter_m)
-    a = mass / (b * first)
-    return first / (1.0 + a) * (a * np.exp(-t_s / b) + np.exp(-t_s / (a**2 * b)))
 
 
 @dataclass(frozen=True)
@@ -240,7 +212,8 @@ def line_blow_down(
 
     1. Above the vapour pressure the liquid only expands: dp = -K dm / m (stiffness K, the pipe rigid).
     2. At it, what leaves is replaced by vapour that takes its heat from the liquid: the line cools along its vapour pressure curve.
-       Liquid enters the hole and boils in it (`two_phase_kg_per_s`, with the flash to the pressure in the throat).
+       Liquid enters the hole and boils in it: Cd A sqrt(2 rho (p - pc)), pc = 0.55 p, rho of the
+       mixture in the throat (HJ 169-2018 F.1.3; from memory).
     3. The flow gathers along the line, so friction acts over a third of each side: p_hole = p - f (L/3) / d rho v^2 / 2.
     At the boiling point it ends: what is still there is cold liquid that boils slowly with the ground's heat and is not in this.
     A lumped model: no waves, no slip, no heat from the ground; an upper bound late, a lower one in the first seconds.
@@ -302,14 +275,6 @@ def _boiling_k(substance: Liquefied, pressure_pa: float) -> float:
     """Return the temperature at which it boils under a pressure (Antoine, turned round)."""
     a, b, c = substance.antoine
     return b / (a - log(pressure_pa / 1e5) / log(10.0)) - c
-
-
-def nanjing_2010(hole_mm: float = 80.0) -> Line:
-    """Return the propylene line that an excavator pierced in Nanjing on 28 July 2010: DN159, 2.2 MPa, some 5 km, not pumping.
-
-    Bore 147 mm (159 x 6), ground at 25 C and the hole's size are assumptions; the reports name none of them.
-    """
-    return Line(5000.0, 0.147, 2.2e6 + AMBIENT_PA, 298.15, pi * (hole_mm / 1000.0) ** 2 / 4.0)
 
 
 def steps(emptying: Emptying, until_s: float, count: int = 12) -> list[tuple[int, int, float]]:

@@ -49,9 +49,14 @@ class Typhoon:
         return Fix(round(t_s), *part)
 
     def moves_m_per_s(self, t_s: float) -> tuple[float, float]:
-        """Return how the centre moves."""
-        ahead, behind = self.fix(t_s + 300.0), self.fix(t_s - 300.0)
-        return (ahead.x_m - behind.x_m) / 600.0, (ahead.y_m - behind.y_m) / 600.0
+        """Return how the centre moves: by its places five minutes before and after, as far as the track goes; a single fix stands."""
+        first_s, last_s = float(self.track[0].t_s), float(self.track[-1].t_s)
+        t_s = min(max(t_s, first_s), last_s)
+        ahead_s, behind_s = min(t_s + 300.0, last_s), max(t_s - 300.0, first_s)
+        if ahead_s <= behind_s:
+            return 0.0, 0.0
+        ahead, behind = self.fix(ahead_s), self.fix(behind_s)
+        return (ahead.x_m - behind.x_m) / (ahead_s - behind_s), (ahead.y_m - behind.y_m) / (ahead_s - behind_s)
 
 
 _NUMBERS = ("x_m", "y_m", "centre_hpa", "radius_m")
@@ -84,13 +89,15 @@ def wind_m_per_s(storm: Typhoon, t_s: float, x_m: np.ndarray, y_m: np.ndarray) -
     dx, dy = np.asarray(x_m, float) - at.x_m, np.asarray(y_m, float) - at.y_m
     radius = np.hypot(dx, dy)
     b = storm.b or shape(at.centre_hpa)
-    speed = storm.surface * gradient_m_per_s(
-        radius, centre_hpa=at.centre_hpa, outer_hpa=storm.outer_hpa, widest_m=at.radius_m, b=b, lat_deg=storm.lat_deg
+    strongest, speed = (
+        storm.surface
+        * gradient_m_per_s(here, centre_hpa=at.centre_hpa, outer_hpa=storm.outer_hpa, widest_m=at.radius_m, b=b, lat_deg=storm.lat_deg)
+        for here in (np.array([at.radius_m]), radius)
     )
     spin = 1.0 if storm.lat_deg >= 0 else -1.0
     angle = np.arctan2(dy, dx) + spin * (np.pi / 2.0 + np.radians(storm.inflow_deg))
     east, north = storm.moves_m_per_s(t_s)
-    share = storm.carried * speed / max(float(np.max(speed, initial=0.0)), 1e-9)
+    share = storm.carried * speed / max(float(strongest[0]), 1e-9)
     return speed * np.cos(angle) + share * east, speed * np.sin(angle) + share * north
 
 

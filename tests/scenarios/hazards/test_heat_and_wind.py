@@ -21,12 +21,6 @@ def test_the_peak_adds_what_it_was_given_and_the_night_less():
     assert wave.demand_factor(4 * 86400) == 1.0
 
 
-def test_lines_and_transformers_carry_less_in_the_heat():
-    assert heat.line_rating(40.0) == pytest.approx(1.0)
-    assert heat.line_rating(25.0) == pytest.approx(np.sqrt(45 / 30))
-    assert heat.transformer_rating(40.0) == pytest.approx(0.9)
-
-
 def test_a_heatwave_posts_factors_and_takes_them_back():
     found = heat.effects(Heatwave(days=1.0), [Exposed("grid", "bus", "B1", 0, 0), Exposed("gas", "pipe", "P1", 0, 0)], until_s=2 * 86400)
     assert {(one.model, one.action) for one in found} == {("grid", "scale_load")}
@@ -68,6 +62,23 @@ def test_it_turns_against_the_clock_and_blows_harder_on_the_right_of_its_track()
     assert east[0] > 0 > east[1]
     assert np.hypot(east[0], north[0]) > np.hypot(east[1], north[1])
     assert storm().moves_m_per_s(18000)[0] == pytest.approx(400e3 / 36000)
+
+
+def test_the_wind_at_a_point_is_the_same_whatever_else_is_asked():
+    x, y = np.array([0.0, 150e3]), np.array([-40e3, -150e3])
+    together = np.array(wind.wind_m_per_s(storm(), 18000, x, y))
+    apart = np.array([wind.wind_m_per_s(storm(), 18000, x[[i]], y[[i]]) for i in (1,)])[0]
+    np.testing.assert_allclose(together[:, 1], apart[:, 0], rtol=1e-12)
+    still = Typhoon(storm().track, carried=0.0)
+    added = np.array(wind.wind_m_per_s(storm(), 18000, x, y)) - np.array(wind.wind_m_per_s(still, 18000, x, y))
+    assert added[0, 0] == pytest.approx(0.5 * 400e3 / 36000, rel=0.01), "in full at the radius of the strongest wind"
+    assert added[0, 1] < 0.6 * added[0, 0]
+
+
+@pytest.mark.parametrize("t_s", [-100.0, 0.0, 100.0, 35900.0, 36000.0, 40000.0])
+def test_it_moves_as_fast_at_the_ends_of_its_track(t_s):
+    assert storm().moves_m_per_s(t_s) == pytest.approx((400e3 / 36000, 0.0))
+    assert Typhoon(storm().track[:1]).moves_m_per_s(t_s) == (0.0, 0.0)
 
 
 def test_overhead_lines_fall_when_it_is_near_and_cables_do_not():
