@@ -52,6 +52,40 @@ class DispatchedCommands:
         """Send a unit on its way to another edge; False when it cannot turn now."""
         return self._reroute(vehicle, edge)
 
+    def change_unit(self: Commands, vehicle: str, new: str, edge: str, type_id: str) -> str:
+        """Let a unit on its way drive on as another type, with or without blue lights; returns its name then, empty if it cannot now.
+
+        SUMO gives a vehicle its device when it enters and never takes it away: in microscopic mode `new` enters where `vehicle`
+        was, for `edge`. In mesoscopic mode there is no device and the vehicle only changes its type; it still has to turn.
+        """
+        one = libsumo.vehicle
+        if self.meso:
+            one.setType(vehicle, type_id)
+            one.setSpeedFactor(vehicle, libsumo.vehicletype.getSpeedFactor(type_id))
+            return vehicle
+        here, lane = one.getRoadID(vehicle), one.getLaneID(vehicle)
+        broken = any(vehicle in stood for stood in self.stalled.values())
+        way = () if broken or here.startswith(":") or not here else self.find_route(here, edge, type_id)
+        if not way:
+            return ""
+        at_m, speed_m_per_s = one.getLanePosition(vehicle), one.getSpeed(vehicle)
+        most_m_per_s = libsumo.lane.getMaxSpeed(lane) * libsumo.vehicletype.getSpeedFactor(type_id)
+        end_m = libsumo.lane.getLength(f"{way[-1]}_0") / 2
+        index = one.getLaneIndex(vehicle)
+        one.remove(vehicle)
+        libsumo.route.add(f"!{new}", list(way))
+        one.add(
+            new,
+            f"!{new}",
+            typeID=type_id,
+            depart="now",
+            departLane=str(index),
+            departPos=f"{at_m:.2f}",
+            departSpeed=f"{min(speed_m_per_s, most_m_per_s):.2f}",
+            arrivalPos=f"{max(end_m, at_m) if len(way) == 1 else end_m:.2f}",
+        )
+        return new
+
     def refresh_units(self: Commands, vehicles: Sequence[str]) -> None:
         """Let units take the fastest way by the present travel times."""
         for vehicle in vehicles:

@@ -239,7 +239,7 @@ class Traffic(Model):
         self.reached.emit(self.sent.arrive(stepped.arrived, second))
         if stepped.departed and self.closed.any():
             self._avoid(tuple(stepped.departed))
-        for id, driver in self.fleet.arrive(stepped.arrived, second):
+        for id, driver in self.fleet.arrive((*stepped.arrived, *self.sent.replaced()), second):
             if driver.people:
                 self.vehicle_arrived(vehicle=id, people=driver.people, travel_time_s=second - driver.departed_s)
             elif driver.kind == ELECTRIC and driver.target in self._sites_at:

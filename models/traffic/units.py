@@ -62,11 +62,12 @@ class Order(NamedTuple):
 
 
 class Trip(NamedTuple):
-    """A unit on its way (or waiting to enter the road): its vehicle, the edge it goes to, and whether it is on the road yet."""
+    """A unit on its way (or waiting to enter the road): its vehicle, where it goes, whether it is on the road yet, and its blue lights."""
 
     vehicle: str
     edge: int
     entered: bool
+    blue: bool = False
 
 
 class Units:
@@ -81,6 +82,7 @@ class Units:
         self.unit_of: dict[str, int] = {}
         self.types: list[str] = []
         self.started = self.ended = 0
+        self.left: list[str] = []
 
     def receive(self, records: np.ndarray, now_s: int) -> list[tuple[int, int, int, int, int]]:
         """Take records of kind `blue`; returns the answers to those that say where a unit stands."""
@@ -128,19 +130,41 @@ class Units:
             return order.edge, NO_WAY
         vehicle = f"unit{order.unit}.{self.started}"
         sumo.do("insert_unit", vehicle, tuple(way), type_id)
-        self.trips[order.unit], self.unit_of[vehicle] = Trip(vehicle, order.edge, False), order.unit
+        self.trips[order.unit], self.unit_of[vehicle] = Trip(vehicle, order.edge, False, order.blue), order.unit
         self.started += 1
         return None
 
     def _turn(self, sumo: Sumo, order: Order, second: int) -> tuple[int, int] | None:
         """Send a unit that is on its way elsewhere; what cannot be done now is tried again."""
-        trip = self.trips[order.unit]
-        if trip.edge != order.edge:
-            if not trip.entered or not sumo.do("turn_unit", trip.vehicle, self.edges[order.edge]):
-                self.orders.append(order._replace(t_s=second - 1 + TRY_AGAIN_S))
-                return None
-            self.trips[order.unit] = trip._replace(edge=order.edge)
+        trip, done = self.trips[order.unit], True
+        if trip.blue != order.blue:
+            done = trip.entered and self._change(sumo, order)
+            trip = self.trips[order.unit]
+        if done and trip.edge != order.edge:
+            done = trip.entered and sumo.do("turn_unit", trip.vehicle, self.edges[order.edge])
+            if done:
+                self.trips[order.unit] = trip._replace(edge=order.edge)
+        if not done:
+            self.orders.append(order._replace(t_s=second - 1 + TRY_AGAIN_S))
         return None
+
+    def _change(self, sumo: Sumo, order: Order) -> bool:
+        """Switch a unit's blue lights on or off on its way; a new vehicle may take its place (one trip ends, another begins)."""
+        trip, code = self.trips[order.unit], self.code.get(order.unit, 0)
+        if CLASSES[code].blue:
+            type_id = self._type(sumo, code, order.blue)
+            new = sumo.do("change_unit", trip.vehicle, f"unit{order.unit}.{self.started}", self.edges[order.edge], type_id)
+            if not new:
+                return False
+            if new != trip.vehicle:
+                old = trip.vehicle
+                del self.unit_of[old]
+                self.unit_of[new] = order.unit
+                trip = Trip(new, order.edge, False)
+                self.started, self.ended = self.started + 1, self.ended + 1
+                self.left.append(old)
+        self.trips[order.unit] = trip._replace(blue=order.blue)
+        return True
 
     def kinds(self) -> Mapping[str, int]:
         """Return vehicle -> kind of those that wait to enter."""
@@ -162,6 +186,11 @@ class Units:
                 self.ended += 1
                 answers.append((unit, edge, ARRIVED, 1, second))
         return answers
+
+    def replaced(self) -> tuple[str, ...]:
+        """Return, once, the vehicles whose place another took since the last second: SUMO does not say that they are gone."""
+        left, self.left = tuple(self.left), []
+        return left
 
     def look(self, sumo: Sumo) -> None:
         """Note anew where each goes: a closed end of a way is moved to the last open edge before it."""

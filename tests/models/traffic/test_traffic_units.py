@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import libsumo
 import numpy as np
 import pytest
 
@@ -56,6 +57,62 @@ def test_a_unit_on_its_way_turns_to_another_edge(demo, live, until, mode):
     tell(model, (1, "S02f", BLUE, 20))
     until(model, 300)
     assert [(edge, said) for _, edge, said, _ in answers(model)] == [("S01f", READY), ("S02f", ARRIVED)]
+
+
+def kept(model) -> None:
+    for account in model.ledger():
+        assert abs(account.residual) <= account.tolerance, account
+
+
+@pytest.mark.parametrize("mode", ["micro", "meso"])
+@pytest.mark.parametrize(("first", "then"), [(BLUE, PLAIN), (PLAIN, BLUE)])
+def test_a_unit_sent_elsewhere_changes_its_blue_lights_on_its_way(demo, live, until, mode, first, then):
+    def end_s(what: int) -> int:
+        model = live(demo, mode=mode, vehicles=0)
+        tell(model, (1, "S01f", FIRE, 0), (1, "S12f", first, 1))
+        until(model, 15)
+        tell(model, (1, "S12f", what, 15))
+        until(model, 25)
+        kept(model)
+        (trip,) = model.sent.trips.values()
+        blue = libsumo.vehicle.getTypeID(trip.vehicle) == "unit_fire_blue"
+        assert blue == (what == BLUE) == trip.blue
+        assert libsumo.vehicle.getSpeedFactor(trip.vehicle) == pytest.approx(1.5 if blue else 1.0)
+        if mode == "micro":
+            assert libsumo.vehicle.getParameter(trip.vehicle, "has.bluelight.device") == str(blue).lower()
+        until(model, 400)
+        kept(model)
+        assert not model.sent.orders
+        said = answers(model)
+        assert [one[:3] for one in said] == [(1, "S01f", READY), (1, "S12f", ARRIVED)]
+        return said[-1][-1]
+
+    same_s, changed_s = end_s(first), end_s(then)
+    assert changed_s > same_s + 3 if first == BLUE else changed_s < same_s - 3
+
+
+@pytest.mark.parametrize("mode", ["micro", "meso"])
+def test_units_that_change_their_lights_in_traffic_are_counted_and_restored_exactly(demo, live, until, mode):
+    model = live(demo, mode=mode)
+    edges = model.network.edges.ids
+    tell(model, *((unit, edges[unit], unit % len(CLASSES), 0) for unit in range(12)))
+    tell(model, *((unit, edges[unit + 9], (BLUE, PLAIN)[unit % 2], 0) for unit in range(12)))
+    until(model, 10)
+    tell(model, *((unit, edges[unit], (PLAIN, BLUE)[unit % 2], 10) for unit in range(12)))
+    until(model, 30)
+    kept(model)
+    saved = model.snapshot()
+    assert any(command == "change_unit" for _, command, _ in saved["engine"]["log"])
+    assert saved["engine"]["sent"]["trips"], "some are on their way"
+    until(model, 400)
+    kept(model)
+    expected, said = model.positions(), answers(model)
+    again = live(demo, mode=mode)
+    again.restore(saved)
+    until(again, 400)
+    np.testing.assert_array_equal(again.positions(), expected)
+    assert answers(again) == said
+    assert {unit for unit, _, what, _ in said if what == ARRIVED} == set(range(12))
 
 
 @pytest.mark.parametrize("mode", ["micro", "meso"])
