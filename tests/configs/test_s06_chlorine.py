@@ -62,9 +62,24 @@ def test_the_wind_turns_the_cloud_by_sixty_degrees(runs):
     assert 20 < (bearing(TURN_S + 600) - bearing(TURN_S)) % 360 < 90
 
 
-def test_who_is_poisoned_comes_to_the_hospitals_and_the_figures_have_verdicts(runs):
-    brought = {name: sum(one.name == "bring" and one.source == "trigger" for one in run.events.itertuples()) for name, run in runs.items()}
-    assert brought["shelter"] < brought["nothing"] == 2
-    verdicts = {one["name"]: one["verdict"] for one in runs["shelter"].manifest["kpis"]}
-    assert verdicts["warned"] == "met" and verdicts["above_aegl3"] in ("met", "missed")
+def brought(run, triage: str) -> int:
+    rows = run.events[(run.events["name"] == "bring") & (run.events["source"] == "trigger")]
+    return sum(int(facts["patients"]) for facts in rows["facts"] if facts["triage"] == triage)
+
+
+def test_the_more_are_poisoned_the_more_come_to_the_hospitals(runs):
+    """A step for every 2,000 people above AEGL-2 and every 100 above AEGL-3."""
+    for run in runs.values():
+        found = figures(run)
+        assert brought(run, "yellow") == 20 * min(int(found["above_aegl2"] // 2000), 4)
+        assert brought(run, "red") == 15 * min(int(found["above_aegl3"] // 100), 4)
+    assert brought(runs["shelter"], "yellow") < brought(runs["nothing"], "yellow")
+    assert brought(runs["shelter"], "red") == 0 < brought(runs["nothing"], "red")
+
+
+def test_only_who_shelters_keeps_everybody_below_a_dose_that_may_kill(runs):
+    verdicts = {name: {one["name"]: one["verdict"] for one in run.manifest["kpis"]} for name, run in runs.items()}
+    assert {name: one["above_aegl3"] for name, one in verdicts.items()} == {"shelter": "met", "evacuate": "missed", "nothing": "missed"}
+    assert figures(runs["shelter"])["above_aegl3"] == 0 and 100 < figures(runs["evacuate"])["above_aegl3"] < 280
+    assert (verdicts["shelter"]["warned"], verdicts["nothing"]["warned"]) == ("met", "not reached")
     assert any(one.name == "outside_validity" for one in runs["shelter"].events.itertuples())
