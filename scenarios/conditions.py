@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scenarios import possible
 from scenarios.selectors import Selector
 from twin import units
 from twin.errors import nearest
@@ -106,6 +107,8 @@ class Condition:
     moments_s: tuple[int, ...]
     notices: int
     measures: tuple[Saw, ...] = ()
+    spans_s: tuple[possible.Span, ...] = ()
+    """The seconds at which it can hold, as far as the clock alone says."""
 
     def saw(self, seen: Seen) -> str:
         """Return the condition as written and the values that it sees, for the journal."""
@@ -115,6 +118,11 @@ class Condition:
     def fresh(self) -> State:
         """Return the state in which nothing has held yet."""
         return State([None] * len(self.lasting_s), [False] * self.notices)
+
+    def forget(self, seen: Seen, state: State) -> bool:
+        """Forget the notices that were heard; return whether it holds all the same."""
+        state.heard = [False] * self.notices
+        return self.holds(replace(seen, reports=[]), state)
 
     def next_s(self, state: State, now_s: int) -> int | None:
         """Return the second after `now_s` at which it may change without any model having moved."""
@@ -141,9 +149,9 @@ def read(text: object, context: Context) -> Condition:
         raise ValueError(f"'{text}' is no condition {where}; write for example water.pressure_m['J17'] < 14 m for 5 min") from None
     making = _Making(context)
     holds = making.make(tree)
-    return Condition(
-        text, frozenset(making.models), holds, tuple(making.lasting_s), tuple(making.moments_s), making.notices, tuple(making.measures)
-    )
+    spans_s = tuple(possible.spans(tree, text, context))
+    lasting_s, moments_s, measures = tuple(making.lasting_s), tuple(making.moments_s), tuple(making.measures)
+    return Condition(text, frozenset(making.models), holds, lasting_s, moments_s, making.notices, measures, spans_s)
 
 
 class _Making:

@@ -16,7 +16,7 @@ from twin.model import Model
 KEYS = ("skill", "units", "at", "work", "priority")
 SEND, RECALL = "send", "recall"
 """Actions of a model that has crews; both take `job`."""
-DONE, UNMET = "work_done", "unmet"
+DONE, UNMET, REFUSED = "work_done", "unmet", "refused"
 """Notices of such a model about a job."""
 _ELEMENT = re.compile(r"\s*(\w+)\.(\w+)\[\s*['\"]?([^'\"\]]+)['\"]?\s*\]\s*")
 

@@ -25,6 +25,10 @@ class Desks:
             self.queues[role] = [one for one in queue if one[0] != matter]
         self.in_hand = {role: one for role, one in self.in_hand.items() if one[0] != matter}
 
+    def since_s(self, matter: str) -> int | None:
+        """Return since when a matter waits to be taken up; None when it does not."""
+        return next((since_s for queue in self.queues.values() for one, since_s, _ in queue if one == matter), None)
+
     def turn(self, now_s: int) -> tuple[list[tuple[str, int]], list[str]]:
         """Begin with what waits where a desk is free; return what was begun, with how long it had waited, and what is decided now."""
         begun, decided = [], []

@@ -28,7 +28,7 @@ class Watch:
     state: State
     holds: bool = False
     spent: bool = False
-    """It held when the plan stood down, and counts again once it has ceased to."""
+    """It held when the plan stood down, or as its end when it came into force, and counts again once it has ceased to."""
     next_s: int | None = None
 
 
@@ -92,6 +92,8 @@ class Running:
             watch = self.watches[name]
             timely = watch.next_s is not None and watch.next_s <= seen.now_s
             if (timely or not spoke.isdisjoint(condition.models)) and (name != "end" or self.in_force):
+                if watch.spent and condition.notices and name != "end":
+                    watch.holds = watch.spent = condition.forget(seen, watch.state)  # what was heard before the plan stood down is over
                 before, watch.holds = watch.holds, condition.holds(seen, watch.state)
                 watch.spent &= watch.holds
                 watch.next_s = condition.next_s(watch.state, seen.now_s)
@@ -101,14 +103,20 @@ class Running:
 
     def _follow(self, seen: Seen) -> None:
         before = self.in_force
-        if before and "end" in self.watches and self.watches["end"].holds:
+        if before and self._has_ended():
             self.stand_down(seen.now_s, self.conditions["end"].saw(seen))
             return
         self._reach(seen)
         if self.in_force and not before and "end" in self.watches:  # what would end the plan is watched from now on
             end, fresh = self.conditions["end"], self.conditions["end"].fresh()
             holds = end.holds(seen, fresh)
-            self.watches["end"] = Watch(fresh, holds, next_s=end.next_s(fresh, seen.now_s))
+            self.watches["end"] = Watch(fresh, holds, spent=holds, next_s=end.next_s(fresh, seen.now_s))
+
+    def _has_ended(self) -> bool:
+        """Whether the plan stands down: what held already when it came into force counts once nothing calls for the plan any more."""
+        if "end" not in self.watches or not self.watches["end"].holds:
+            return False
+        return not self.watches["end"].spent or not any(self._counts(name) for name in self.watches if name != "end")
 
     def _reach(self, seen: Seen) -> None:
         """Declare the gravest level that holds, and call the actions whose level and condition are reached."""
@@ -220,7 +228,7 @@ class Running:
             return
         again = f"#{course.calls}" if course.calls > 1 else ""
         course.job = f"{action.key}{again}" + (f"/{course.step + 1}" if len(action.steps) > 1 else "")
-        course.stage, course.due_s = CREW, None
+        course.stage, course.due_s = CREW, now_s
         self._post(action, step.crew.model, crews.SEND, {"job": course.job, **step.crew.arguments}, now_s)
 
     def _finish_step(self, action: Action, now_s: int) -> None:
@@ -241,13 +249,28 @@ class Running:
     def _give(self, post: Post) -> None:
         self.out.append(post)
 
-    def _fail(self, action: Action, why: str, now_s: int) -> None:
+    def _waits(self, action: Action, now_s: int) -> dict[str, int]:
+        """Return how long an action has waited for a decision or a word that has not come."""
+        course = self.courses[action.name]
+        if course.stage == APPROVAL and course.due_s is not None:
+            return {"waited_s": now_s - course.due_s}
+        since_s = self.desks.since_s(action.key)
+        return {"waited_s": course.waited_s if since_s is None else now_s - since_s} if course.stage == DESK else {}
+
+    def left_open(self, now_s: int) -> None:
+        """Note what still waits for a decision or a word when the run ends."""
+        for action in self.plan.actions.values():
+            if waits := self._waits(action, now_s):
+                self.say("open", action.name, now_s, "warning", stage=self.courses[action.name].stage, **waits)
+
+    def _fail(self, action: Action, why: str, now_s: int, **facts: int) -> None:
         """Give an action up, and call what stands in for it."""
         course = self.courses[action.name]
         self.desks.take(action.key)
         self.desks.take(f"{action.key}?")
         course.stage, course.due_s = FAILED, None
-        self.say("failed", action.name, now_s, "warning", why=why, **({"calls": action.on_failure} if action.on_failure else {}))
+        calls = {"calls": action.on_failure} if action.on_failure else {}
+        self.say("failed", action.name, now_s, "warning", why=why, **calls, **facts)
         self._stand_in(action, why, now_s)
 
     def _stand_in(self, action: Action, why: str, now_s: int) -> None:
@@ -263,14 +286,21 @@ class Running:
             return False
         moved = False
         for name, course in self.courses.items():
-            action = self.plan.actions[name]
             if course.stage in (DELAY, STEP) and course.due_s is not None and course.due_s <= now_s:
                 moved = True
-                (self._ask if course.stage == DELAY else self._act)(action, now_s)
-            if course.deadline_s is not None and not course.late and self.courses[name].stage in GOING and course.deadline_s <= now_s:
-                moved = True
-                self._miss(action, now_s)
+                (self._ask if course.stage == DELAY else self._act)(self.plan.actions[name], now_s)
         return moved
+
+    def overdue(self, now_s: int) -> bool:
+        """Note which deadlines passed, once all that was due at a second is done; True if any did."""
+        late = [name for name, course in self.courses.items() if self.in_force and self._overdue(course, now_s)]
+        for name in late:
+            self._miss(self.plan.actions[name], now_s)
+        return bool(late)
+
+    @staticmethod
+    def _overdue(course: Course, now_s: int) -> bool:
+        return course.deadline_s is not None and course.deadline_s <= now_s and not course.late and course.stage in GOING
 
     def _miss(self, action: Action, now_s: int) -> None:
         """Note that a deadline passed; what has not begun by then is given up, what has goes on beside what stands in for it."""
@@ -278,7 +308,7 @@ class Running:
         course.late = True
         self.say("missed", action.name, now_s, "warning", deadline_s=action.deadline_s or 0, stage=course.stage)
         if course.stage in UNBEGUN:
-            self._fail(action, "was not begun by its deadline", now_s)
+            self._fail(action, "was not begun by its deadline", now_s, **self._waits(action, now_s))
         else:
             self._stand_in(action, "was not done by its deadline", now_s)
 
@@ -302,6 +332,8 @@ class Running:
                     self._finish_step(action, now_s)
                 elif report.notice == crews.UNMET:
                     self._unmet(action, str(report.facts.get("why", "no crew to send")), now_s)
+                elif report.notice == crews.REFUSED and course.due_s == now_s:
+                    self._fail(action, f"had its crew refused ({report.facts.get('why', 'no reason given')})", now_s)
                 return
 
     def _unmet(self, action: Action, why: str, now_s: int) -> None:
@@ -320,7 +352,7 @@ class Running:
         for action in self.plan.actions.values():
             course = self.courses[action.name]
             if course.stage in GOING:
-                self.say("dropped", action.name, now_s, why="stood down", stage=course.stage)
+                self.say("dropped", action.name, now_s, why="stood down", stage=course.stage, **self._waits(action, now_s))
             if course.stage == CREW:
                 crew = action.steps[course.step].crew
                 if crew is not None:

@@ -26,7 +26,7 @@ class Plans:
     source: ClassVar[str] = "plan"
     rows: ClassVar[tuple[str, ...]] = (
         *("in_force", "level", "called", "decided", "asks", "approved", "refused"),
-        *("done", "missed", "unmet", "failed", "dropped", "stood_down"),
+        *("done", "missed", "unmet", "failed", "dropped", "stood_down", "open"),
     )
     """Names of the rows that it writes into the journal."""
     verbs: ClassVar[Mapping[str, str]] = {
@@ -35,12 +35,14 @@ class Plans:
         "stand_down": "end a plan that is in force",
     }
 
-    def __init__(self, plans: Sequence[Plan]) -> None:
+    def __init__(self, plans: Sequence[Plan], end_s: int | None = None) -> None:
         self.desks = Desks()
         self.running = [Running(plan, self.desks) for plan in plans]
         self.actions = {action.key: (one, action) for one in self.running for action in one.plan.actions.values()}
         self.objectives: dict[str, Objective] = {name: goal for plan in plans for name, goal in plan.objectives.items()}
         self.now_s = 0
+        self.end_s = end_s
+        """The run's last second; None once it was said what is still open then."""
         self._next_s: int | None = self._due_s()
 
     @classmethod
@@ -64,7 +66,7 @@ class Plans:
         read = [plan_file.read(str(name), number, entry, context) for number, (name, entry) in enumerate(section.items())]
         plans = [plan for plan in read if plan is not None]
         _one_role_each(plans, context)
-        return cls(plans)
+        return cls(plans, context.duration_s)
 
     def begin(self) -> list[Post]:
         """Return nothing: what a plan does is not known beforehand."""
@@ -97,6 +99,11 @@ class Plans:
                 one, action = self.actions[matter.removesuffix("?")]
                 one.decided(action, now_s)
             moving = any([bool(begun or decided), *[one.move(now_s) for one in self.running]])
+            moving = moving or any(one.overdue(now_s) for one in self.running)  # in time is up to and including the deadline
+        if self.end_s is not None and now_s >= self.end_s:
+            self.end_s = None
+            for one in self.running:
+                one.left_open(now_s)
         given: list[Post | Said] = []
         for one in self.running:
             given, one.out = given + one.out, []
@@ -127,7 +134,7 @@ class Plans:
         return self._next_s
 
     def _due_s(self) -> int | None:
-        due = [self.desks.next_s(), *(one.next_s() for one in self.running)]
+        due = [self.end_s, self.desks.next_s(), *(one.next_s() for one in self.running)]
         return min((t_s for t_s in due if t_s is not None), default=None)
 
     def save(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from twin.driver import SOURCES, Context, Post, Seen
 
 WHEN = ("at", "every", "from", "to")
 MOST = 10_000
-"""Times that one entry may repeat."""
+"""Actions that one entry may stand for: times that it repeats, by elements."""
 
 
 class Timeline:
@@ -64,10 +64,17 @@ class Timeline:
                 context.say(f"timeline.{name}: '{key}' is missing; write {{at: '21:40', do: model.action, ...}}", path)
             if missing:
                 continue
+            for key in [key for key in ("from", "to") if key in entry and "every" not in entry]:
+                context.say(f"timeline.{name}.{key}: 'at' is one moment; write 'every' to repeat it from and to a moment", (*path, key))
             moments_s = _repeated_s(entry, path, context) if "every" in entry else [context.moment_s(entry["at"], (*path, "at"))]
             arguments = {key: value for key, value in entry.items() if key not in ("do", *WHEN)}
             # its place in the section is the order of the file's lines, also where a variant changed an entry
-            for act in acts.read(entry["do"], arguments, path, context):
+            done = acts.read(entry["do"], arguments, path, context)
+            if "every" in entry and len(moments_s) * len(done) > MOST:
+                times = f"{len(moments_s):,} times for {len(done):,} elements"
+                context.say(f"timeline.{name}.every: {times}; at most {MOST:,} actions", (*path, "every"))
+                continue
+            for act in done:
                 for t_s in moments_s:
                     posts.append(Post(t_s, SOURCES.index("timeline"), number, len(posts), name, act.model, act.verb, act.arguments))
         return cls(posts)

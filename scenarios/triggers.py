@@ -116,8 +116,11 @@ class Triggers:
                 memory.next_s = trigger.from_s if seen.now_s < trigger.from_s else None
                 continue
             held, memory.holds = memory.holds, trigger.when.holds(seen, memory.state)
+            turned = memory.holds and not held
+            if turned and trigger.again_s is not None and trigger.when.notices:
+                memory.holds = trigger.when.forget(seen, memory.state)  # the next one of them counts anew
             memory.next_s = trigger.when.next_s(memory.state, seen.now_s)
-            if memory.holds and not held and self._may_fire(trigger, memory, seen.now_s):
+            if turned and self._may_fire(trigger, memory, seen.now_s):
                 memory.fired_s = seen.now_s
                 why = trigger.when.saw(seen)
                 for act in trigger.acts:

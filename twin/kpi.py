@@ -36,7 +36,8 @@ _DUMMY = datetime(2000, 1, 1)
 class Kpi(BaseModel):
     """One figure: a port over some elements, brought to one number a moment by `across`, then to one by `over`.
 
-    `of`: `model.port`, or `events.model.name` for notices, actions and rows of drivers. `at`: ids of elements, default all.
+    `of`: `model.port`, or `events.model.name` for notices, actions and rows of drivers; with `fact` also `events.model`, all of its rows
+    that tell the fact. `at`: ids of elements, default all.
     `across`: mean, min, max, sum of the elements, or how many (what share) of them are above or below `limit`.
     `over`: see `OF_VALUES`, `OF_THRESHOLD`, or a percentile of the samples (`p95`); of events, `OF_EVENTS`.
     `fact`: of events, a number in their facts (`waited_s`), summed up by `OF_FACTS` or a percentile; in seconds where it ends in `_s`.
@@ -156,10 +157,13 @@ def _check_events(kpi: Kpi, sheets: Mapping[str, ModelSheet], drivers: Mapping[s
     if kpi.over not in known_ways and not (kpi.fact and PERCENTILE.fullmatch(kpi.over)):
         wrong.append(("over", nearest(kpi.over, known_ways, what="way to sum up events")))
     if model in drivers:
-        wrong += [("of", nearest(name, drivers[model], what=f"row of {model}"))] if drivers[model] and name not in drivers[model] else []
+        unknown = drivers[model] and name not in drivers[model] and not (kpi.fact and not name)
+        wrong += [("of", nearest(name, drivers[model], what=f"row of {model}"))] if unknown else []
         return wrong + _check_target(kpi, kpi.natural_unit("1"))
     sheet = sheets[model]
     known = {**(sheet.notices or {}), **(sheet.actions or {})}
+    if not name and kpi.fact:
+        return wrong + _check_target(kpi, kpi.natural_unit("1"))
     if (sheet.notices is not None or sheet.actions is not None) and name not in known:
         return [*wrong, ("of", nearest(name, known, what=f"notice or action of {model}"))]
     if known.get(name):
@@ -257,9 +261,9 @@ def _verdict(kpi: Kpi, value: float | None, unit: str) -> str:
 
 
 def _of_events(run: Run, kpi: Kpi, first_s: int, last_s: int) -> float | None:
-    _, model, name = kpi.of.split(".", 2)
+    _, model, name = [*kpi.of.split(".", 2), ""][:3]
     rows = run.events
-    taken = (rows["model"] == model) & (rows["name"] == name) & rows["t_happened_s"].between(first_s, last_s)
+    taken = (rows["model"] == model) & ((rows["name"] == name) | (not name)) & rows["t_happened_s"].between(first_s, last_s)
     if kpi.at:
         taken &= rows["element"].isin(list(kpi.at))
     if kpi.fact:

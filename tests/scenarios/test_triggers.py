@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mini
+import patrol
 import pytest
 import sixth
 
@@ -66,6 +67,34 @@ def test_it_fires_once_or_again(rehearse):
     again, _ = rehearse(f"""  high: {{when: "{when}", do: cellar.heat, room: R0, p: 1 kW, again: 3 min}}\n""", timeline=flicker)
     assert [t for t, *_ in once] == [60]
     assert [t for t, *_ in again] == [60, 300, 540], "180 is too soon after 60, 420 after 300"
+
+
+def test_with_again_it_fires_at_later_notices_too(tmp_path, monkeypatch):
+    patrol.register(monkeypatch)
+    sends = "".join(
+        f"  send{t}: {{at: +{t} s, do: patrol.send, job: j{t}, skill: water, x_m: 0, y_m: 0, work: 10 s}}\n" for t in (100, 200, 300, 301)
+    )
+    entries = "".join(
+        f"""  {name}: {{when: notice patrol.sent{also}, do: cellar.heat, room: R0, p: 1 kW{again}}}\n"""
+        for name, also, again in (
+            ("once", "", ""),
+            ("often", "", ", again: 1 s"),
+            ("seldom", "", ", again: 150 s"),
+            ("either", " or time >= +250 s", ", again: 1 s"),
+        )
+    )
+    scenario = mini.SCENARIO.replace("models:\n", "models:\n  patrol:\n").replace("timeline:\n", f"timeline:\n{sends}")
+    file = mini.write(tmp_path, city=mini.CITY + "  patrol: {}\n", scenario=scenario + "triggers:\n" + entries)
+    run = twin.simulate(file, tmp_path / "run")
+    done = run.events[(run.events["kind"] == "action") & (run.events["source"] == "trigger")]
+    fired = {
+        name: [t for t, facts in zip(done["t_seen_s"], done["facts"], strict=True) if facts["name"] == name]
+        for name in ("once", "often", "seldom", "either")
+    }
+    assert fired["once"] == [100]
+    assert fired["often"] == [100, 200, 300, 301]
+    assert fired["seldom"] == [100, 300], "what came too soon does not keep the next from counting"
+    assert fired["either"] == [100, 200, 250], "from then on it holds without a break"
 
 
 def test_a_chain_of_acts_follows_with_its_delays(rehearse):
@@ -165,6 +194,12 @@ def test_an_entry_repeats_and_names_several_elements(tmp_path):
         ("{every: 5 min, do: heat.heat, room: {within: 5 m}, p: 1 kW}", "'within' and 'of' belong together"),
         ("{every: 5 min, do: heat.heat, room: {around: 5 m}, p: 1 kW}", "no selector 'around'"),
         ("{do: heat.divide}", "'at' is missing"),
+        ("{at: '21:40', from: '21:35', do: heat.divide}", "'at' is one moment; write 'every' to repeat"),
+        ("{at: '21:40', to: '21:45', do: heat.divide}", "wrong.to: 'at' is one moment"),
+        (
+            "{every: 1 s, from: +1 s, do: heat.heat, room: [R0, R1, R2, R3, R0, R1, R2, R3, R0], p: 1 kW}",
+            "1,200 times for 9 elements; at most 10,000 actions",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_repeated_entry_is_said(tmp_path, entry, said):
