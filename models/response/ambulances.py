@@ -36,6 +36,11 @@ class Ambulances(Duty):
     def casualties(self, id: str, x_m: float, y_m: float, patients: list[int], *, ambulances: int, priority: int) -> None:
         """Report patients by triage class at a point; more at a scene that is known join those who wait there, or open it again."""
         job = self.jobs.named(id)
+        if not any(patients) and (job is None or job.patients is None):
+            self.outside.say(
+                "refused", None, self.now_s, job=id, why="nobody to fetch: no patients are given, and no scene of this name is open"
+            )
+            return
         if job is None and id in self.scenes:
             del self.jobs.ids[id]
         if job is not None and job.patients is not None:

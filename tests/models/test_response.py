@@ -170,6 +170,22 @@ def test_patients_found_later_are_fetched_too_and_more_ambulances_may_be_asked_f
     closes(model)
 
 
+def test_a_scene_without_patients_is_refused_and_leaves_nothing_open(setup):
+    model = live(setup)
+    model.patients(job="empty", x_m=250.0, y_m=250.0)
+    assert said(model, "refused", job="empty")
+    until(model, 60)
+    assert not said(model, "called", job="empty")
+    assert model.duty.jobs.open == {}
+    model.patients(job="empty", x_m=250.0, y_m=250.0, red=1)
+    until(model, 4000)
+    assert model.delivered[0] == 1
+    model.patients(job="empty", x_m=250.0, y_m=250.0, ambulances=3)
+    assert len(said(model, "refused", job="empty")) == 2, "its scene is closed"
+    assert model.duty.jobs.open == {}
+    closes(model)
+
+
 def test_a_hospital_that_diverts_gets_nobody_while_another_takes_them(setup):
     model = live(setup)
     model.accepts[0] = False
