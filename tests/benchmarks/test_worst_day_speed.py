@@ -23,8 +23,8 @@ ENVIRONMENT = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(HERE.parents[1])}
 
 ADDED, DRIVERS, UNITS = 0.15, 0.01, 500
 """Drainage and response add at most so much; injects, triggers and plans take at most this share; so many units above real time."""
-NOISE = 0.05
-"""Two processor times of the same work differ by so much on a shared machine; the share that is added is asserted up to this more."""
+TURNS = 3
+"""So often each of the two is run; the least processor time of each is compared, since other work on a machine can only add to it."""
 
 
 def child(*words: object) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_drainage_and_response_add_little_to_opening_night(benchmark: Any, secon
         for kind, found in runs.items():
             found.append(child("night", kind, seconds))
 
-    benchmark.pedantic(turn, rounds=2, iterations=1)
+    benchmark.pedantic(turn, rounds=TURNS, iterations=1)
     without, with_ = (min(found, key=lambda run: run["cpu_s"]) for found in runs.values())
     added = with_["cpu_s"] / without["cpu_s"] - 1
     inside = sum(with_["models"][name] for name in ("drainage", "response")) / sum(with_["models"].values())
@@ -61,7 +61,7 @@ def test_drainage_and_response_add_little_to_opening_night(benchmark: Any, secon
     )
     print(f"the two models themselves {100 * inside:.1f} % of the wall time inside models")
     print(f"  without: {said(without['models'])}\n  with: {said(with_['models'])}")
-    assert added <= ADDED + NOISE
+    assert added <= ADDED
 
 
 def test_two_hundred_injects_and_thirty_plans_cost_little(benchmark: Any) -> None:
