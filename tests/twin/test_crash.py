@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -170,7 +171,7 @@ def test_an_engine_that_hangs_is_named_with_its_time(evening: Path, tmp_path: Pa
         assert child.returncode == 3
         assert not host.is_running()
     assert "traffic (libsumo) at t=" in wrong
-    assert "did not answer within 3 s of wall time" in wrong
+    assert re.search(r"did not answer within (3|15) s of wall time", wrong), "an engine that still opens is given five times as long"
     assert len(wrong.splitlines()) == 1
     assert twin.open_run(out).status == "failed"
 
