@@ -20,7 +20,11 @@ def test_each_way_gets_a_bridge_of_its_own_when_the_first_fills_up(runs):
 
 
 def test_the_plan_keeps_the_bridge_thinner_and_takes_more_people_over(runs):
+    """First measured: 2.0 and 4.4 people/m2 (above 4 for 40 s), 1,265 and 419 over the bridges, 323 and 75 gone home."""
     planned, nothing = runs
-    assert kpi(planned, "densest_north") <= kpi(nothing, "densest_north")
-    assert kpi(planned, "home") + kpi(planned, "seated") >= kpi(nothing, "home") + kpi(nothing, "seated")
+    assert kpi(planned, "densest_north") < 0.7 * kpi(nothing, "densest_north")
+    assert kpi(planned, "densest_north") < 3 and kpi(nothing, "densest_north") > 4
+    assert kpi(planned, "above") == 0 < kpi(nothing, "above")
+    assert kpi(planned, "over_the_bridges") > 2 * kpi(nothing, "over_the_bridges")
+    assert kpi(planned, "home") > 1.5 * kpi(nothing, "home")
     assert verdict(planned, "densest_north") == verdict(planned, "densest_south") == "met"
