@@ -35,7 +35,7 @@ def test_the_closed_exit_is_avoided(runs, only_evacuated):
     assert seconds(planned, "crowd", "close_gate", "gate_e") == [DEVICE_S + 10]
     assert verdict(planned, "through_closed") == "met"
     assert verdict(only_evacuated, "through_closed") == "missed"
-    assert kpi(only_evacuated, "through_closed") >= 10, "first measured: some 25 of 700 still leave there"
+    assert kpi(only_evacuated, "through_closed") >= 10, "some of 700 still leave there; the bound is a guess, not a reading"
 
 
 def test_the_plaza_of_the_second_device_empties_sooner(runs, only_evacuated):
