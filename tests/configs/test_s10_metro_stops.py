@@ -35,10 +35,10 @@ def test_buses_drive_there_and_then_the_bridge_begins(runs):
 
 def test_the_bridge_takes_people_home_and_fewer_hours_are_waited(runs):
     planned, nothing = runs
-    # the physics: until trains run again everybody left behind waits; first measured: less than half the hours
+    # the physics: until trains run again everybody left behind waits; first measured: 112 hours and 247
     assert kpi(planned, "waited") < 0.75 * kpi(nothing, "waited")
     assert (
         mean(planned, "crowd.gone", ["everybody"], RUNS_S - 120, RUNS_S)
         > mean(nothing, "crowd.gone", ["everybody"], RUNS_S - 120, RUNS_S) + 50
     )
-    assert verdict(planned, "fullest_platform") == "met"
+    assert (verdict(planned, "district_clear"), verdict(nothing, "district_clear")) == ("met", "missed"), "first measured: 22 and 38 min"
