@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from scenarios.plan import LEVELS, Action, Plan
@@ -33,8 +34,42 @@ def check(plan: Plan, context: Context) -> None:
                 f"{action.deadline_s} s after its trigger, and it begins {soonest_s} s after it at the soonest (delay, decision, approval)"
             )
             say(f"{said}; write more than {soonest_s} s", "actions", action.name, "deadline")
+        if action.on_failure and action.deadline_s is None and action.approval is None and all(step.crew is None for step in action.steps):
+            say(
+                "it can never fail; give it a deadline, an approval or a crew, or leave 'on_failure' out",
+                "actions",
+                action.name,
+                "on_failure",
+            )
+        if wrong := _too_late(plan, action, context):
+            say(wrong, "actions", action.name, "when" if action.when is not None else "level")
     for circle in _circles(plan):
         say(f"a circle: {' -> '.join([*circle, circle[0]])}; one of them must end it", "actions", circle[0], "on_failure")
+
+
+def _too_late(plan: Plan, action: Action, context: Context) -> str:
+    """Say why an action is called never, or only when it can no more begin within the run; nothing where neither is so."""
+    if action.level is None and action.when is None:
+        return ""
+
+    def clock(second: int) -> str:
+        return f"{context.start + timedelta(seconds=second):%H:%M:%S}"
+
+    first_s = plan.from_s
+    if action.level is not None:
+        levels = [level.when.spans_s[0][0] for level in plan.levels if level.rank <= action.level]
+        first_s = max(first_s, min(levels, default=0))
+    if action.when is not None:
+        called = [max(first_s, first) for first, last in action.when.spans_s if last >= first_s]
+        if not called:
+            after = f"{'its level' if action.level is not None else 'the plan'} begins {clock(first_s)} at the soonest"
+            return f"it is never called: {after}, and this holds until {clock(action.when.spans_s[-1][1])} at most; change one of the times"
+        first_s = called[0]
+    begins_s = first_s + action.delay_s + (plan.roles[action.role].decides_s if action.role in plan.roles else 0)
+    if begins_s <= context.duration_s:
+        return ""
+    said = f"it is called {clock(first_s)} at the soonest, begins {clock(begins_s)} (delay, decision), and the run ends {clock(context.duration_s)}"
+    return f"{said}; call it sooner, shorten the delay, or let the run last longer"
 
 
 def _soonest_s(plan: Plan, action: Action) -> int:

@@ -149,6 +149,9 @@ class _Reader:
         """Return an action with its steps, as far as they can be read."""
         path = ("actions", name)
         role = self.holder(said, "role", *path)
+        approval = self.approval(said["approval"], *path, "approval") if "approval" in said else None
+        if approval is not None and approval.role == role and role in self.roles:
+            self.say(f"'{role}' would approve what it does itself; name another role, or leave 'approval' out", *path, "approval", "by")
         level = None
         if "level" in said:
             level = LEVELS.index(said["level"]) if said["level"] in LEVELS else None
@@ -167,7 +170,7 @@ class _Reader:
             delay_s=self.seconds(said, "delay", *path),
             deadline_s=self.seconds(said, "deadline", *path) if "deadline" in said else None,
             on_failure=str(said.get("on_failure") or ""),
-            approval=self.approval(said["approval"], *path, "approval") if "approval" in said else None,
+            approval=approval,
         )
 
     def holder(self, said: Mapping[str, Any], key: str, *path: Any) -> str:

@@ -42,7 +42,7 @@ def load(path: Path, beside: Path, before: Sequence[Path] = ()) -> tuple[dict[st
         return str(path), locate(key)
 
     if KEY not in raw:
-        return gathered(raw, beside.parent), here
+        return gathered(raw, beside.parent, here), here
     other = raw.pop(KEY)
     if not isinstance(other, str) or not other:
         raise InputError(Problem(f"{KEY}: write the file of another scenario, from this file's folder", *here((KEY,))))
@@ -58,7 +58,7 @@ def load(path: Path, beside: Path, before: Sequence[Path] = ()) -> tuple[dict[st
     under = {key: _moved(value, base.parent, beside.parent, key) for key, value in under.items()}
     anew = {key for key, value in raw.items() if not isinstance(value, Mapping)}
     under = {key: _left(value, raw.get(key)) for key, value in under.items()}
-    raw = gathered(raw, beside.parent)
+    raw = gathered(raw, beside.parent, here)
 
     def place(key: Sequence[Any]) -> tuple[str, int]:
         return here(key) if _known(raw, key) >= _known(under, key) else there(key)
@@ -74,16 +74,26 @@ def _left(section: Any, changes: Any) -> Any:
     return {name: one for name, one in section.items() if name not in changes or name in kept}
 
 
-def gathered(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def gathered(raw: Mapping[str, Any], folder: Path, place: Place | None = None) -> dict[str, Any]:
     """Return a scenario with what the files hold that its drivers' sections name, so that it says all by itself.
 
-    `folder` is where those files are looked for. InputError: a driver cannot read its file.
+    `folder` is where those files are looked for, `place` where a key is written. InputError: a driver cannot read its file.
     """
     out = dict(raw)
     for found in registered("twin.drivers"):
         if out.get(found.name) is not None and (gather := getattr(found.load(), "gather", None)) is not None:
-            out[found.name] = gather(out[found.name], folder)
+            try:
+                out[found.name] = gather(out[found.name], folder)
+            except InputError as error:
+                raise InputError([_put(problem, place) for problem in error.problems]) from None
     return out
+
+
+def _put(problem: Problem, place: Place | None) -> Problem:
+    """Return a mistake that begins with its key, `plans.burst: ...`, with where that is written."""
+    if problem.file or place is None:
+        return problem
+    return Problem(problem.what, *place(tuple(problem.what.partition(":")[0].split("."))))
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any], under: tuple[str, ...] = (), place: Place | None = None) -> dict[str, Any]:

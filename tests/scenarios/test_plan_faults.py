@@ -68,6 +68,47 @@ FAULTS = [
         "III: {when: any(heat.temperature_degc) < 1 kW}",
         "'1 kW' is not in a unit of degC",
     ),
+    (
+        "III: {when: \"heat.temperature_degc['R2'] < 17.9 degC\"}",
+        "III: {when: \"heat.temperature_degc['R2'] < 14 degC and heat.temperature_degc['R2'] > 20 degC\"}",
+        "the same value cannot be '> 20 degC' as well; change one, or write 'or'",
+    ),
+    (
+        "III: {when: \"heat.temperature_degc['R2'] < 17.9 degC\"}",
+        'III: {when: "min(heat.temperature_degc) > 20 degC and (time > 21:31 and min(heat.temperature_degc) < 14 degC for 1 min)"}',
+        "the same value cannot be '< 14 degC' as well; change one, or write 'or'",
+    ),
+    (
+        "III: {when: \"heat.temperature_degc['R2'] < 17.9 degC\"}",
+        'III: {when: "time > 21:40 and time < 21:35"}',
+        "its times leave no second of the run (21:30:00 to 21:50:00); change one of them",
+    ),
+    (
+        "III: {when: \"heat.temperature_degc['R2'] < 17.9 degC\"}",
+        'III: {when: "time > 21:40 for 15 min"}',
+        "its times leave no second of the run (21:30:00 to 21:50:00); change one of them",
+    ),
+    (
+        "III: {when: \"heat.temperature_degc['R2'] < 17.9 degC\"}",
+        'III: {when: "not (time <= 21:40 or time >= 21:35)"}',
+        "its times leave no second of the run (21:30:00 to 21:50:00); change one of them",
+    ),
+    (
+        "p: 1 kW}",
+        "p: 1 kW, when: 'time >= 21:49', delay: 10 min}",
+        "it is called 21:49:00 at the soonest, begins 21:59:00 (delay, decision), and the run ends 21:50:00; call it sooner",
+    ),
+    (
+        "p: 1 kW}",
+        "p: 1 kW, when: 'heat.temperature_degc[\"R2\"] < 17 degC for 12 min', delay: 9 min}",
+        "it is called 21:42:00 at the soonest",
+    ),
+    ("deadline: 5 min, ", "", "it can never fail; give it a deadline, an approval or a crew, or leave 'on_failure' out"),
+    (
+        "p: 1 kW}",
+        "p: 1 kW, approval: {by: chief}}",
+        "'chief' would approve what it does itself; name another role, or leave 'approval' out",
+    ),
     ("III: {", "V: {", "no level 'V'; did you mean 'IV'? (I is the gravest)"),
     ("role: chief", "role: chef", "no role 'chef'; did you mean 'chief'? (name it under roles)"),
     ("role: chief", "role: empty", "nobody holds the role 'empty'; write `held_by:` under roles.empty"),
@@ -137,6 +178,36 @@ def test_a_mistake_is_said_with_the_plans_line(tmp_path, right, wrong, said):
     assert set(lines) <= section | changed, (lines, changed)
 
 
+def test_a_level_that_comes_after_its_actions_own_time_is_refused(tmp_path):
+    late = PLAN.replace("when: \"heat.temperature_degc['R2'] < 17.9 degC\"", "when: time > 21:40").replace(
+        "{level: III,", "{level: III, when: time < 21:35,"
+    )
+    with pytest.raises(InputError) as raised:
+        build.plan(scenario.read(write(tmp_path, late)))
+    (problem,) = raised.value.problems
+    assert (problem.file, problem.line) == (str(tmp_path / "plan.yaml"), 11)
+    assert "it is never called: its level begins 21:40:01 at the soonest, and this holds until 21:34:59 at most; change one" in problem.what
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "any(heat.temperature_degc) < 14 degC and any(heat.temperature_degc) > 20 degC",
+        "heat.temperature_degc['R2'] < 14 degC and heat.temperature_degc['R1'] > 20 degC",
+        "heat.temperature_degc['R2'] >= 14 degC and heat.temperature_degc['R2'] <= 14 degC",
+        "heat.temperature_degc['R2'] < 14 degC or heat.temperature_degc['R2'] > 20 degC",
+        "not heat.temperature_degc['R2'] < 14 degC and heat.temperature_degc['R2'] > 20 degC",
+        "time >= 21:35 and time <= 21:35",
+        "time < 21:35 or time > 21:40",
+        "(time < 21:35 or time >= 21:35) for 15 min",
+        "not (time > 21:40 and time < 21:35) and time > 21:40",
+    ],
+)
+def test_what_can_hold_is_not_refused(tmp_path, when):
+    text = PLAN.replace("heat.temperature_degc['R2'] < 17.9 degC", when)
+    assert build.plan(scenario.read(write(tmp_path, text)))
+
+
 def test_the_plan_as_it_is_written_here_is_right(tmp_path):
     plan = build.plan(scenario.read(write(tmp_path, PLAN)))
     assert [one.plan.name for one in plan.drivers["plans"].running] == ["warm"]
@@ -174,6 +245,16 @@ def test_a_section_that_names_no_plan_is_refused(tmp_path, section, said):
     with pytest.raises(InputError) as raised:
         build.plan(scenario.read(file))
     assert said in str(raised.value)
+
+
+def test_a_folder_in_place_of_a_plan_is_refused_with_its_line(tmp_path):
+    file = write(tmp_path, PLAN)
+    file.write_text(file.read_text().replace("plans: {warm: plan.yaml}", "plans:\n  warm: ../configs/cities"))
+    with pytest.raises(InputError) as raised:
+        scenario.read(file)
+    (problem,) = raised.value.problems
+    assert (problem.file, problem.line) == (str(file), file.read_text().splitlines().index("  warm: ../configs/cities") + 1)
+    assert problem.what.startswith("plans.warm: 'file' names a YAML file")
 
 
 def test_a_crew_needs_a_model_that_has_crews(tmp_path):
@@ -216,7 +297,7 @@ def paths(value, path=()):
 
 def test_whatever_stands_where_a_plan_has_something_else_is_refused_or_read(tmp_path):
     """Every value of a plan is replaced by odd ones: a plan comes of it, or an InputError; never anything else."""
-    more = "  third: {when: time > 21:40, role: chief, approval: {by: chief, rule: wait, after: 1 min}, then: [{do: heat.heat, room: [R0, R1], p: 1 kW}, {crew: {skill: water, units: 1, work: 5 min, at: \"heat.room['R1']\"}, after: 5 s}]}\n"
+    more = "  third: {when: time > 21:40, role: chief, approval: {by: warden, rule: wait, after: 1 min}, then: [{do: heat.heat, room: [R0, R1], p: 1 kW}, {crew: {skill: water, units: 1, work: 5 min, at: \"heat.room['R1']\"}, after: 5 s}]}\n"
     text = PLAN.replace("stand_down", more + "objectives: {keep: {text: Warm, kpis: [coldest]}}\nstand_down")
     file = write(tmp_path, text)
     base, (raw, _) = scenario.read(file), yamlfile.load(tmp_path / "plan.yaml")

@@ -22,7 +22,7 @@ levels:
 actions:
   first: {level: III, role: warden, delay: 50 s, do: heat.heat, room: R0, p: 2 kW}
   crew: {level: III, role: warden, deadline: 2 min, crew: {skill: water, at: "heat.room['R3']", work: 2 min}, do: heat.heat, room: R2, p: 4 kW, on_failure: other}
-  other: {role: chief, approval: {by: chief, rule: approve, after: 1 min}, then: [{do: cellar.heat, room: R0, p: 1 kW}, {do: cellar.heat, room: R1, p: 1 kW, after: 70 s}]}
+  other: {role: chief, approval: {by: warden, rule: approve, after: 1 min}, then: [{do: cellar.heat, room: R0, p: 1 kW}, {do: cellar.heat, room: R1, p: 1 kW, after: 70 s}]}
 stand_down: {when: "heat.temperature_degc['R2'] > 17.9 degC for 50 s", do: heat.heat, room: R2, p: 1 kW}
 """
 
