@@ -45,6 +45,11 @@ class Running:
     posted: int = 0
     steps: Sequence[Effect] = field(default_factory=tuple)
 
+    @property
+    def flows(self) -> bool:
+        """Return whether something came out at its last step."""
+        return self.posted > 0 and self.steps[self.posted - 1].action == "release"
+
 
 class Hazards:
     """Entries such as `quake: {kind: earthquake, at: "21:40", magnitude: 6.5, epicentre: stadium}`.
@@ -101,7 +106,7 @@ class Hazards:
             if entry.outflow is None:
                 continue
             running, flow = self.running[entry.name], entry.outflow
-            if running.shut_s is None and 0 < running.posted < len(running.steps) and _stopped(seen, flow.source):
+            if running.shut_s is None and running.flows and _stopped(seen, flow.source):
                 given.append(self._shut(entry, running, seen.now_s))
             while running.posted < len(running.steps) and running.steps[running.posted].t_s <= seen.now_s:
                 given.append(self._post(entry, running.steps[running.posted], running.posted))
@@ -115,9 +120,7 @@ class Hazards:
         running.shut_s = now_s
         running.steps = _after(entry.outflow, now_s)
         running.posted = 0
-        still = (
-            "nothing more comes out" if len(running.steps) < 2 else f"what lies between the valves still comes out: {running.steps[0].why}"
-        )
+        still = f"what lies between the valves still comes out: {running.steps[0].why}" if running.steps else "nothing more comes out"
         return _said(entry.name, f"shut: {still}", now_s)
 
     def next_s(self) -> int | None:

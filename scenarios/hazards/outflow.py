@@ -16,7 +16,7 @@ ALIKE = 0.05
 """Rates of one size to within this share are one step."""
 
 Rates = Sequence[tuple[int, float]]
-"""(seconds after its start, kg/s into the air), the last one 0 unless it goes on to the end of the run."""
+"""(seconds after its start, kg/s into the air), the last one 0 unless something still comes out when the run ends."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,13 @@ class Outflow:
         return Effect(t_s, "air", "release", self.source, {**arguments, "cold": self.cold}, f"{self.substance}: {rate:.2f} kg/s")
 
 
-def stepped(emptying: Emptying, until_s: int, share: float = 1.0, corners: Sequence[int] = ()) -> list[tuple[int, float]]:
-    """Return the rates of an emptying in steps that keep its mass, begun anew at each of `corners`, where the rate jumps."""
+def stepped(
+    emptying: Emptying, until_s: int, share: float = 1.0, corners: Sequence[int] = (), *, shut: bool = False
+) -> list[tuple[int, float]]:
+    """Return the rates of an emptying in steps that keep its mass, begun anew at each of `corners`, where the rate jumps.
+
+    `shut`: at `until_s` somebody shuts it; else the run ends then, and what still comes out is not said to end.
+    """
     edges = sorted({0, until_s, *(t_s for t_s in corners if 0 < t_s < until_s)})
     found: list[tuple[int, float]] = []
     for a, b in itertools.pairwise(edges):
@@ -66,9 +71,10 @@ def stepped(emptying: Emptying, until_s: int, share: float = 1.0, corners: Seque
         found += [(a + start, rate * share) for start, _, rate in made]
         if a + made[-1][1] < b:
             found.append((a + made[-1][1], 0.0))
-    if not found or found[-1][1] > 0.0:
-        found.append((until_s, 0.0))
-    return _joined(found)
+    if found and found[-1][1] <= 0.0:
+        return _joined(found)
+    joined = _joined([*found, (until_s, 0.0)])
+    return joined if shut else joined[:-1]
 
 
 def _joined(found: Rates) -> list[tuple[int, float]]:
@@ -87,5 +93,10 @@ def _joined(found: Rates) -> list[tuple[int, float]]:
 
 
 def constant(rate: float, until_s: int, shut_s: int | None) -> list[tuple[int, float]]:
-    """Return one rate that knows no end but a valve, a plug or the run's."""
-    return [(0, rate), (until_s if shut_s is None else min(shut_s, until_s), 0.0)]
+    """Return one rate that knows no end but a valve or a plug; when the run ends it still flows."""
+    return [(0, rate), *ended(until_s, shut_s)]
+
+
+def ended(until_s: int, shut_s: int | None) -> list[tuple[int, float]]:
+    """Return the end of what is shut within the run, if it is."""
+    return [] if shut_s is None or shut_s > until_s else [(shut_s, 0.0)]

@@ -14,7 +14,7 @@ from scenarios.hazards import release, vessel
 from scenarios.hazards.effect import Effect
 from scenarios.hazards.ground import Ground
 from scenarios.hazards.kind import At, Hole, Injured, Kind, Mass, Where, brought
-from scenarios.hazards.outflow import Outflow, constant, stepped
+from scenarios.hazards.outflow import Outflow, constant, ended, stepped
 from scenarios.hazards.release import AMBIENT_PA, LIQUEFIED, METHANE, PROPYLENE, Line
 from scenarios.hazards.vessel import Vessel
 from twin.units import Quantity, Seconds
@@ -92,7 +92,7 @@ class GasRelease(Kind):
                 return constant(release.gas_kg_per_s(METHANE, pressure_pa, 288.15, hole_m2), until_s, shut_s)
             ends_s = until_s if shut_s is None else min(shut_s, until_s)
             found = release.gas_blow_down(METHANE, float(self.volume or 0.0), pressure_pa, 288.15, hole_m2, duration_s=float(until_s))
-            return stepped(found, ends_s)
+            return stepped(found, ends_s, shut=shut_s is not None)
 
         return [Outflow(source, "methane", x_m, y_m, start_s, False, rates)]
 
@@ -170,7 +170,7 @@ class PropyleneRelease(Kind):
     def _constant(self, holes: Mapping[int, float], until_s: int, shut_s: int | None) -> list[tuple[int, float]]:
         ends_s = until_s if shut_s is None else min(shut_s, until_s)
         found = [(t_s, release.line_constant_kg_per_s(self.line(hole), PROPYLENE)) for t_s, hole in sorted(holes.items())]
-        return [*((t_s, rate) for t_s, rate in found if t_s < ends_s), (ends_s, 0.0)]
+        return [*((t_s, rate) for t_s, rate in found if t_s < ends_s), *ended(until_s, shut_s)]
 
 
 @lru_cache(maxsize=8)
@@ -229,7 +229,7 @@ class TankerCrash(Kind):
             ends_s = until_s if shut_s is None else min(shut_s, until_s)
             if not self.blow_down:
                 return constant(first * share, until_s, shut_s)
-            return stepped(vessel.vessel_blow_down(tank, substance, ends_s), ends_s, share)
+            return stepped(vessel.vessel_blow_down(tank, substance, ends_s), ends_s, share, shut=shut_s is not None)
 
         return [Outflow(source, self.substance, x_m, y_m, start_s, True, rates)]
 

@@ -99,6 +99,19 @@ def test_an_orifice_at_constant_pressure_lets_out_several_times_as_much(pack, tm
     assert any("overstates" in what for _, _, what in notes(constant))
 
 
+@pytest.mark.parametrize("blow_down", [False, True])
+def test_a_run_that_ends_while_something_comes_out_says_no_stop_and_a_stop_is_still_heard(pack, tmp_path, blow_down):
+    """At 10 mm the line of 43 t loses some 0.5 kg/s (4.4 at constant pressure): after twenty minutes it goes on."""
+    entry = LINE | {"hole": "10 mm", "blow_down": blow_down}
+    run = twin.simulate(scenario(pack, line=entry), tmp_path / "run")
+    assert run.fields["air"].emission_kg_per_s.sel(source="release_1").values[-1] > 0.3
+    assert {name for _, name, _, _ in actions(run)} == {"release"}
+    late = {"stop": {"at": "20:19:50", "do": "air.stop", "source": "release_1"}}
+    shut = twin.simulate(scenario(pack, line=entry).with_(timeline=late), tmp_path / "shut")
+    said = [what for _, _, what in notes(shut) if what.startswith("shut: ")]
+    assert said == ["shut: nothing more comes out"] if not blow_down else said[0].startswith("shut: what lies between")
+
+
 def test_a_release_goes_on_exactly_after_a_checkpoint(pack, tmp_path):
     stop = {"stop": {"at": "20:05", "do": "air.stop", "source": "release_1"}}
     held = scenario(pack, line=LINE | {"section": "1 km"}, quake=QUAKE).with_(timeline=stop)
