@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from swmm.toolkit import solver
-from swmm.toolkit.shared_enum import LinkResult, NodeResult, ObjectType, SubcatchResult, UnitProperty
+from swmm.toolkit.shared_enum import LinkProperty, LinkResult, NodeResult, ObjectType, SubcatchResult, UnitProperty
 
 from models.drainage.inpfile import InpFile
 from models.drainage.network import FOOT_M, DrainageNetwork
@@ -23,6 +23,8 @@ FORCED = {
 }
 """Options that the copy says otherwise than the file; an empty one is worked out."""
 FOREVER_YEARS = 2
+Beside = tuple[int, float, int, float, int, float]
+"""A conduit at an outfall: link, height, the other node, the conduit's offset there, the outfall, the offset there; file's units."""
 
 
 class EngineError(Exception):
@@ -62,6 +64,9 @@ class Swmm:
         self.links = dict(zip(n.links, self._indices(ObjectType.LINK, tuple(n.links)), strict=True))
         self.gages = self._indices(ObjectType.GAGE, n.gages)
         self.subcatchments = self._indices(ObjectType.SUBCATCH, n.catchments)
+        outfalls = {self.nodes[i] for i in n.outfall_at}
+        self.beside_river = [found for name in n.conduits for found in self._beside(name, outfalls)]
+        self.river_side_at_start_m3 = self._river_side_m3()
         self.pump_from = np.array([n.nodes.index(p.start) for p in n.pumps], int)
         self.pump_to = np.array([n.nodes.index(p.end) for p in n.pumps], int)
 
@@ -137,13 +142,36 @@ class Swmm:
     def routing_m3(self) -> tuple[float, float, float, float]:
         """Return water in, out, lost by flooding, and the change of what is stored, since the start, m3.
 
-        Before the end the toolkit gives flows in the file's cubic length and storage in cubic feet.
+        Before the end the toolkit gives flows in the file's cubic length and storage in cubic feet. SWMM sets the depth at an
+        outfall to the river's, and the flow of its conduit balances the other end alone: the half of that conduit next to the
+        river fills and empties with the river, and no flow counts it. Here it belongs to the river and is not stored.
         """
         totals = solver.system_get_routing_totals()
         cubic = self.network.length_m**3
         gained = (totals.wwInflow + totals.dwInflow + totals.gwInflow + totals.iiInflow + totals.exInflow) * cubic
         lost = (totals.outflow + totals.evapLoss + totals.seepLoss) * cubic
-        return gained, lost, totals.flooding * cubic, (totals.finalStorage - totals.initStorage) * FOOT_M**3
+        stored = (totals.finalStorage - totals.initStorage) * FOOT_M**3
+        return gained, lost, totals.flooding * cubic, stored - (self._river_side_m3() - self.river_side_at_start_m3)
+
+    def _beside(self, conduit: str, outfalls: set[int]) -> list[Beside]:
+        """Return a conduit that ends at an outfall, as SWMM has it (it turns round those that rise)."""
+        link = self.links[conduit]
+        offsets = (solver.link_get_parameter(link, what) for what in (LinkProperty.OFFSET_1, LinkProperty.OFFSET_2))
+        (start, above_start), (end, above_end) = zip(solver.link_get_connections(link), offsets, strict=True)
+        height = float(self.network.height_m[self.network.conduits.index(conduit)]) / self.network.length_m
+        if end in outfalls:
+            return [(link, height, start, above_start, end, above_end)]
+        return [(link, height, end, above_end, start, above_start)] if start in outfalls else []
+
+    def _river_side_m3(self) -> float:
+        """Return the water in the halves next to outfalls of the conduits that end there: split as the depths at both ends."""
+        found = 0.0
+        for link, height, inner, above_inner, outfall, above_outfall in self.beside_river:
+            ends = (inner, above_inner), (outfall, above_outfall)
+            depths = [min(max(solver.node_get_result(node, NodeResult.DEPTH) - above, 0.0), height) for node, above in ends]
+            if sum(depths) > 0.0:
+                found += solver.link_get_result(link, LinkResult.VOLUME) * depths[1] / sum(depths)
+        return found * self.network.length_m**3
 
     def in_conduits_m3(self) -> float:
         """Return the water that stands in conduits now."""
