@@ -131,7 +131,7 @@ class Surge(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     river: Quantity("m") = Field(description="level before and after, in the drainage file's datum")  # type: ignore[valid-type]
-    peak: Annotated[Quantity("m"), Field(gt=0, le=10)]
+    peak: Annotated[Quantity("m"), Field(gt=0, le=10)] = Field(description="the highest rise above `river`, no level itself")
     lasts: Seconds = 6 * 3600
 
 
