@@ -16,8 +16,8 @@ OWN = ("name", "why", "by", "effect", "message_en", "message_zh", "role")
 PLANNED = "at its time"
 """Why a row of a list came, where nothing else brought it."""
 DAY_S = 86_400
-LASTS_S = 3600
-"""What an element reports so long after a deed on it is still told as what followed."""
+LASTS_S = 60
+"""What an element reports so long after a deed on it is still told as what followed: later, anything may have brought it."""
 SHOWN, NAMED = 6, 3
 """So many kinds of what followed, and elements of each, are written out; the others are counted."""
 _SOURCES = {"msel": "MSEL row"}
@@ -203,8 +203,16 @@ class _Reader:
                 return
             if int(later["t_seen_s"]) - int(row["t_seen_s"]) > LASTS_S:
                 return
-            if later["kind"] not in DEEDS:
+            if later["kind"] not in DEEDS and not self._another(j, i):
                 yield j
+
+    def _another(self, j: int, i: int) -> bool:
+        """Whether something else was done in the very second of a row, before it, by its own model or as the only deed there."""
+        row = self.rows[j]
+        if row["t_seen_s"] == self.rows[i]["t_seen_s"]:
+            return False
+        done = [k for k in self.at_second.get(int(row["t_seen_s"]), ()) if self.rows[k]["kind"] == "action"]
+        return any(k < j and (len(done) == 1 or self.rows[k]["model"] == row["model"]) for k in done)
 
     def _instant(self, i: int, row: Row) -> Iterable[int]:
         """Yield what was reported in the same second: by all models where nothing else was done in it, else by the deed's own."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from types import SimpleNamespace
 
 import mini
+import pandas as pd
 import pytest
 import sixth
 from exercise import write
@@ -70,7 +72,8 @@ def test_deeds_are_chosen_by_name_and_by_time(run):
     assert some and some == [one for one in every if 600 <= one.t_s <= 720]
 
 
-def test_what_an_element_reports_follows_the_deed_on_it_until_the_next(tmp_path):
+def test_what_an_element_reports_follows_the_deed_on_it_until_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "LASTS_S", 3600)  # the house cools slowly
     more = {
         "off": {"at": "+60 s", "do": "heat.heat", "room": "R0", "p": "0 kW"},
         "on": {"at": "+900 s", "do": "heat.heat", "room": "R0", "p": "9 kW"},
@@ -87,6 +90,26 @@ def test_what_an_element_reports_follows_the_deed_on_it_until_the_next(tmp_path)
     [again] = journal.deeds(run, of="trigger")
     assert again.t_s == followed.t_s and not again.followed, "a notice before a deed is not what followed it"
     assert [one.followed for one in journal.deeds(twin.simulate(scenario, tmp_path / "two"), of="off")] == [[]], "it was warmed again"
+
+
+def told(rows):
+    """Return what followed each action of a journal of (second, kind, model, name, element)."""
+    keys = ("t_seen_s", "kind", "model", "name", "element")
+    full = [dict(zip(keys, row, strict=True)) | {"severity": "info", "facts": {}, "source": "timeline"} for row in rows]
+    run = SimpleNamespace(events=pd.DataFrame(full), models=[], static={}, duration_s=7200, clock=str)
+    return [[(one.name, one.how) for one in deed.followed] for deed in journal._Reader(run).deeds()]
+
+
+def test_what_another_deed_of_its_second_brought_or_comes_late_is_not_told_of_an_earlier_one():
+    load, dead = ("action", "grid", "scale_load", "B10"), ("notice", "grid", "bus_dead", "B10")
+    fault, leave = ("action", "grid", "fault", "L6-4"), ("action", "traffic", "leave", "X1303")
+    dark = ("notice", "traffic", "signal_dark", "X1303")
+    assert told([(0, *load), (30, *fault), (30, *dead)]) == [[], [("bus_dead", "instant")]]
+    assert told([(0, *leave), (30, *fault), (30, *dark)]) == [[], [("signal_dark", "instant")]]
+    assert told([(0, *load), (30, *leave), (30, *fault), (30, *dead)]) == [[], [], [("bus_dead", "instant")]]
+    assert told([(0, *load), (30, *dead)]) == [[("bus_dead", "element")]]
+    assert told([(0, *load), (30, *dead), (30, *fault)]) == [[("bus_dead", "element")], []], "the fault came after"
+    assert told([(0, *load), (1860, *dead)]) == [[]], "half an hour later anything may have brought it"
 
 
 def test_as_text_json_and_a_table_and_what_is_wrong(run, capsys):
