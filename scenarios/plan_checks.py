@@ -68,7 +68,8 @@ def _too_late(plan: Plan, action: Action, context: Context) -> str:
     begins_s = first_s + action.delay_s + (plan.roles[action.role].decides_s if action.role in plan.roles else 0)
     if begins_s <= context.duration_s:
         return ""
-    said = f"it is called {clock(first_s)} at the soonest, begins {clock(begins_s)} (delay, decision), and the run ends {clock(context.duration_s)}"
+    ends = f"and the run ends {clock(context.duration_s)}"
+    said = f"it is called {clock(first_s)} at the soonest, begins {clock(begins_s)} (delay, decision), {ends}"
     return f"{said}; call it sooner, shorten the delay, or let the run last longer"
 
 

@@ -46,8 +46,10 @@ class _Reader:
                 return self.whole
             lasting_s = int(units.quantity(str(lasting), "s"))
             return self._some([(first + lasting_s, last) for first, last in self.can(part, denied=False) if first + lasting_s <= last])
-        if tree.data not in ("all_of", "any_of"):
-            return self.whole
+        return self._several(tree, denied=denied) if tree.data in ("all_of", "any_of") else self.whole
+
+    def _several(self, tree: Any, *, denied: bool) -> list[Span]:
+        """Return when parts can hold that are joined by `and` or `or`."""
         parts = [self.can(part, denied=denied) for part in tree.children]
         if (tree.data == "any_of") != denied:
             return _joined([one for part in parts for one in part])
