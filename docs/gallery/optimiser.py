@@ -22,13 +22,13 @@ scenario = twin.load("configs/scenarios/first_look.yaml").with_(
     models={"traffic": None, "crowd": None, "water": None, "gas": None},
     kpis=dict.fromkeys(unasked),
     objectives={"leave_safely": None, "keep_water": None, "keep_moving": None},
-    timeline={"isolated": {"at": "21:42"}, "fed_back": {"at": "21:43"}},
+    timeline={"second_fault": None, "isolated": {"at": "21:42"}, "fed_back": {"at": "21:43"}},
 )
 
 
 def hot(seed: int) -> dict[str, object]:
     """Return how much more each bus of two feeders asks for in one hot evening."""
-    factors = dict(zip(feeders, np.random.default_rng(seed).normal(2.2, 0.2, len(feeders)).round(2).tolist(), strict=True))
+    factors = dict(zip(feeders, np.random.default_rng(seed).normal(3.0, 0.2, len(feeders)).round(2).tolist(), strict=True))
     return {f"hot_{bus}": {"at": "+1 s", "do": "grid.scale_load", "bus": bus, "factor": factor} for bus, factor in factors.items()}
 
 

@@ -9,7 +9,9 @@ import twin
 import viz
 from viz.compare import compare
 
-scenario = twin.load("configs/scenarios/first_look.yaml").with_(timeline={"feeder_fault": None, "isolated": None, "fed_back": None})
+scenario = twin.load("configs/scenarios/first_look.yaml").with_(
+    timeline={"feeder_fault": None, "second_fault": None, "isolated": None, "fed_back": None}
+)
 if "small" in sys.argv:
     scenario = scenario.with_(duration="6 min", models={"traffic": {"vehicles": 150}, "crowd": {"people": 300}})
 closing = {"closed": {"at": "21:32", "do": "traffic.close", "edge": "S0175f"}}
