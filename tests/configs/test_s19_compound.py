@@ -18,7 +18,11 @@ def at_one_desk(scenario: twin.Scenario) -> twin.Scenario:
     officer = {"title": "Officer in command", "held_by": "District emergency office", "decides": "3 min"}
     plans: dict[str, Any] = {}
     for name, plan in scenario.raw()["plans"].items():
-        plans[name] = {"roles": {"commander": officer}, "actions": {key: {"role": "commander"} for key in plan["actions"]}}
+        actions: dict[str, Any] = {key: {"role": "commander"} for key in plan["actions"]}
+        for key, action in actions.items():
+            if plan["actions"][key].get("approval", {}).get("by") == "commander":
+                action["approval"] = None  # nobody gives a word to himself
+        plans[name] = {"roles": {"commander": officer}, "actions": actions}
     return scenario.with_(plans=plans)
 
 
