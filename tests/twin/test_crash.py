@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import random
-import re
 import resource
 import signal
 import subprocess
@@ -166,12 +165,13 @@ def test_an_engine_that_hangs_is_named_with_its_time(evening: Path, tmp_path: Pa
     out = tmp_path / "run"
     with running(evening, out, *ONLY_TRAFFIC, "--watchdog", "3") as child:
         (host,) = begun(out, child)
+        until(lambda: committed_s(out) >= 0, child)  # an engine that still opens is given longer
         host.suspend()
         _, wrong = child.communicate(timeout=30)
         assert child.returncode == 3
         assert not host.is_running()
     assert "traffic (libsumo) at t=" in wrong
-    assert re.search(r"did not answer within (3|15) s of wall time", wrong), "an engine that still opens is given five times as long"
+    assert "did not answer within 3 s of wall time" in wrong
     assert len(wrong.splitlines()) == 1
     assert twin.open_run(out).status == "failed"
 
