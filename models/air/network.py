@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.air.substances import NAMES
 from twin.errors import InputError, Problem
+from twin.jsonfile import text_of
 from twin.ports import ElementSet
 
 FREE = tuple(f"release_{k}" for k in range(1, 9))
@@ -119,8 +120,8 @@ class AirNetwork:
 def read(path: Path, offset_m: tuple[float, float]) -> AirNetwork:
     """Read and check air.json; InputError names every key that is wrong."""
     try:
-        found = AirFile.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        found = AirFile.model_validate(json.loads(text_of(path)))
+    except (ValueError, RecursionError) as error:
         if isinstance(error, ValidationError):
             raise InputError([Problem(f"{'.'.join(map(str, e['loc']))}: {e['msg']}", str(path)) for e in error.errors()[:20]]) from None
         raise InputError(Problem(f"is no readable JSON: {error}", str(path))) from None

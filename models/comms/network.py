@@ -7,7 +7,6 @@ site, dispatchers, calls_per_h, handling_s}, `terminals` {id, site, x, y}, `reco
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from twin.errors import InputError, Problem, nearest
+from twin.errors import InputError, nearest
+from twin.jsonfile import Document
 from twin.ports import ElementSet
 
 KINDS = ("cell", "private", "node", "exchange", "core", "recovery", "command")
-MAX_BYTES = 32 * 2**20
 SECTIONS = ("about", "sites", "links", "areas", "desks", "terminals", "recovery")
 SITE_FIGURES = ("load_kw", "battery_kwh", "generator_kw", "generator_h", "start_s", "radius_m", "channels", "mbit_per_s")
 _MOST = 30
@@ -62,45 +61,15 @@ class Network:
 
 def read(path: Path, offset_m: tuple[float, float] = (0.0, 0.0)) -> Network:
     """Read and check comms.json; InputError names every problem with file and line."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(Problem(f"larger than {MAX_BYTES // 2**20} MiB", str(path)))
-        text = path.read_text("utf-8")
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(Problem(f"not whole JSON ({error.msg}); is the file truncated?", str(path), error.lineno)) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(Problem(f"cannot be read: {error}", str(path), 1)) from None
-    if not isinstance(document, dict):
-        raise InputError(Problem("expected an object with sites, links, areas", str(path), 1))
-    return _Reader(str(path), text, document, np.asarray(offset_m, float)).network()
+    return _Reader(path, np.asarray(offset_m, float)).network()
 
 
-class _Reader:
+class _Reader(Document):
     """Turns the document into checked arrays, collecting every problem before it gives up."""
 
-    def __init__(self, path: str, text: str, document: Mapping[str, Any], offset_m: np.ndarray) -> None:
-        self.path, self.text, self.document, self.offset_m = path, text, document, offset_m
-        self.problems: list[Problem] = []
-
-    def wrong(self, id: str, what: str) -> None:
-        """Note a problem at the line where `id` stands."""
-        at = self.text.find(f'"{id}"') if id else -1
-        self.problems.append(Problem(what, self.path, self.text.count("\n", 0, at) + 1 if at >= 0 else 1))
-
-    def each(self, section: str) -> list[dict[str, Any]]:
-        """Return the objects of a section that have an id of their own."""
-        found = self.document.get(section, [])
-        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            self.wrong(section, f"'{section}' must be a list of objects")
-            return []
-        seen: set[str] = set()
-        for one in found:
-            id = one.get("id")
-            if not isinstance(id, str) or not id or id in seen:
-                self.wrong(str(id), f"{section}: id {id!r} is missing, no text, or occurs twice")
-            seen.add(str(id))
-        return found
+    def __init__(self, path: Path, offset_m: np.ndarray) -> None:
+        super().__init__(path, SECTIONS)
+        self.offset_m = offset_m
 
     def number(self, one: Mapping[str, Any], key: str, default: float = 0.0, least: float = 0.0) -> float:
         """Return a finite number of at least `least`."""
@@ -131,9 +100,7 @@ class _Reader:
 
     def network(self) -> Network:
         """Return the network, or raise with all that is wrong with it."""
-        for key in sorted(set(self.document) - set(SECTIONS)):
-            self.wrong(key, nearest(key, SECTIONS, what="section"))
-        sites, links, areas, desks, terminals = (self.each(s) for s in ("sites", "links", "areas", "desks", "terminals"))
+        sites, links, areas, desks, terminals = (self.named(s) for s in ("sites", "links", "areas", "desks", "terminals"))
         known = {str(one.get("id")): i for i, one in enumerate(sites)}
         kind = np.array([self._kind(one) for one in sites], int)
         xy = np.array([self.points({"id": one.get("id"), "xy": [[one.get("x"), one.get("y")]]}, "xy", 1)[0] for one in sites]).reshape(

@@ -6,7 +6,6 @@ JSON: `hospitals` {id, x, y, beds, occupied (share), bays, waiting_places, walk_
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from twin.errors import InputError, Problem, nearest
+from twin.errors import InputError, nearest
+from twin.jsonfile import Document
 from twin.ports import ElementSet
 
-MAX_BYTES = 16 * 2**20
+SECTIONS = ("about", "hospitals", "places")
 FIGURES = {
     "beds": 0.0,
     "occupied": 0.85,
@@ -51,45 +51,15 @@ class Network:
 
 def read(path: Path, offset_m: tuple[float, float] = (0.0, 0.0)) -> Network:
     """Read and check hospitals.json; InputError names every problem with file and line."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(Problem(f"larger than {MAX_BYTES // 2**20} MiB", str(path)))
-        text = path.read_text("utf-8")
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(Problem(f"not whole JSON ({error.msg}); is the file truncated?", str(path), error.lineno)) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(Problem(f"cannot be read: {error}", str(path), 1)) from None
-    if not isinstance(document, dict):
-        raise InputError(Problem("expected an object with hospitals and places", str(path), 1))
-    return _Reader(str(path), text, document, np.asarray(offset_m, float)).network()
+    return _Reader(path, np.asarray(offset_m, float)).network()
 
 
-class _Reader:
+class _Reader(Document):
     """Turns the document into checked arrays, collecting every problem before it gives up."""
 
-    def __init__(self, path: str, text: str, document: Mapping[str, Any], offset_m: np.ndarray) -> None:
-        self.path, self.text, self.document, self.offset_m = path, text, document, offset_m
-        self.problems: list[Problem] = []
-
-    def wrong(self, id: str, what: str) -> None:
-        """Note a problem at the line where `id` stands."""
-        at = self.text.find(f'"{id}"') if id else -1
-        self.problems.append(Problem(what, self.path, self.text.count("\n", 0, at) + 1 if at >= 0 else 1))
-
-    def each(self, section: str) -> list[dict[str, Any]]:
-        """Return the objects of a section that have an id of their own."""
-        found = self.document.get(section, [])
-        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            self.wrong(section, f"'{section}' must be a list of objects")
-            return []
-        seen: set[str] = set()
-        for one in found:
-            id = one.get("id")
-            if not isinstance(id, str) or not id or id in seen:
-                self.wrong(str(id), f"{section}: id {id!r} is missing, no text, or occurs twice")
-            seen.add(str(id))
-        return found
+    def __init__(self, path: Path, offset_m: np.ndarray) -> None:
+        super().__init__(path, SECTIONS)
+        self.offset_m = offset_m
 
     def number(self, one: Mapping[str, Any], key: str, default: float | None, least: float, most: float = 1e8) -> float:
         """Return a finite number between two bounds."""
@@ -101,9 +71,7 @@ class _Reader:
 
     def network(self) -> Network:
         """Return the network, or raise with all that is wrong with it."""
-        for key in sorted(set(self.document) - {"about", "hospitals", "places"}):
-            self.wrong(key, nearest(key, ("about", "hospitals", "places"), what="section"))
-        hospitals, places = self.each("hospitals"), self.each("places")
+        hospitals, places = self.named("hospitals"), self.named("places")
         known = {"id", "x", "y", *FIGURES}
         for one in hospitals:
             for key in sorted(set(one) - known):

@@ -7,7 +7,6 @@ JSON: `centre` {id, x, y, dispatchers}, `depots` {id, x, y, units: {skill: numbe
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -17,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from twin.errors import InputError, Problem, nearest
-from twin.jsonfile import text_of
+from twin.errors import InputError, nearest
+from twin.jsonfile import Document
 from twin.ports import ElementSet
 
 SKILLS = ("power", "water", "gas", "fire", "ambulance", "police", "bus")
@@ -55,39 +54,17 @@ class Network:
 
 def read(path: Path, offset_m: tuple[float, float] = (0.0, 0.0)) -> Network:
     """Read and check response.json; InputError names every problem with file and line."""
-    text = text_of(path)
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(Problem(f"not whole JSON ({error.msg}); is the file truncated?", str(path), error.lineno)) from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(Problem(f"cannot be read: {error}", str(path), 1)) from None
-    if not isinstance(document, dict):
-        raise InputError(Problem("expected an object with centre, depots, hospitals and streets", str(path), 1))
-    return _Reader(str(path), text, document, np.asarray(offset_m, float)).network()
+    return _Reader(path, np.asarray(offset_m, float)).network()
 
 
-class _Reader:
+class _Reader(Document):
     """Turns the document into checked arrays, collecting every problem before it gives up."""
 
-    def __init__(self, path: str, text: str, document: Mapping[str, Any], offset_m: np.ndarray) -> None:
-        self.path, self.text, self.document, self.offset_m = path, text, document, offset_m
-        self.problems: list[Problem] = []
+    def __init__(self, path: Path, offset_m: np.ndarray) -> None:
+        super().__init__(path, _SECTIONS)
+        self.offset_m = offset_m
 
-    def wrong(self, id: str, what: str) -> None:
-        """Note a problem at the line where `id` stands."""
-        at = self.text.find(f'"{id}"') if id else -1
-        self.problems.append(Problem(what, self.path, self.text.count("\n", 0, at) + 1 if at >= 0 else 1))
-
-    def each(self, section: str) -> list[Mapping[str, Any]]:
-        """Return the objects of a section."""
-        found = self.document.get(section, [])
-        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            self.wrong(section, f"'{section}' must be a list of objects")
-            return []
-        return found
-
-    def ids(self, section: str, rows: list[Mapping[str, Any]]) -> tuple[str, ...]:
+    def ids(self, section: str, rows: list[dict[str, Any]]) -> tuple[str, ...]:
         """Return the ids of a section's objects, each its own."""
         names = [one.get("id") for one in rows]
         for name, count in Counter(map(str, names)).items():
@@ -107,14 +84,12 @@ class _Reader:
             return max(least, 1.0)
         return float(value)
 
-    def points(self, rows: list[Mapping[str, Any]]) -> np.ndarray:
+    def points(self, rows: list[dict[str, Any]]) -> np.ndarray:
         """Return (row, 2) metres."""
         return np.array([[self.number(one, axis, -1e8) for axis in ("x", "y")] for one in rows], float).reshape(-1, 2) + self.offset_m
 
     def network(self) -> Network:
         """Return the network, or raise with all that is wrong with it."""
-        for key in sorted(set(self.document) - set(_SECTIONS)):
-            self.wrong(key, nearest(key, _SECTIONS, what="section"))
         centre = self.document.get("centre")
         if not isinstance(centre, dict) or not isinstance(centre.get("id"), str):
             self.wrong("centre", "'centre' must be an object with id, x, y, dispatchers: the command centre")
@@ -143,7 +118,7 @@ class _Reader:
         }
         return Network(sets, skill, depot, depot_xy, hospital_xy, capacity, dispatchers, spots[1], spots[2], spots[3], spots[4])
 
-    def _units(self, depots: list[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    def _units(self, depots: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
         rows: list[tuple[int, int]] = []
         for at, depot in enumerate(depots):
             units = depot.get("units", {})

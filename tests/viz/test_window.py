@@ -283,25 +283,33 @@ print("closed at", int(shown.player.second), "after", len(ticks))
 """
 
 
-def test_a_real_window_opens_plays_and_closes(run, tmp_path):
-    if shutil.which("xvfb-run") is None:
+@pytest.fixture
+def display() -> Iterator[str]:
+    """A display of its own: Xvfb picks a free number and writes it once it listens there."""
+    if shutil.which("Xvfb") is None:
         pytest.skip("Debian's xvfb is not installed: no display to open a window on")
+    told, number = os.pipe()
+    with subprocess.Popen(
+        ["Xvfb", "-displayfd", str(number), "-screen", "0", "1000x700x24", "-nolisten", "tcp"],
+        pass_fds=[number],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        os.close(number)
+        with os.fdopen(told) as line:
+            name = line.readline().strip()
+        try:
+            assert name, f"Xvfb ended before it listened: {server.communicate()[1]}"
+            yield f":{name}"
+        finally:
+            server.terminate()
+
+
+def test_a_real_window_opens_plays_and_closes(run, tmp_path, display):
     from matplotlib.image import imread
 
-    command = [
-        "xvfb-run",
-        "-a",
-        "-w",
-        "30",
-        "-s",
-        "-screen 0 1000x700x24",
-        sys.executable,
-        "-c",
-        REAL,
-        str(run.path),
-        str(tmp_path / "seen.png"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=with_a_display_of(None))
+    command = [sys.executable, "-c", REAL, str(run.path), str(tmp_path / "seen.png")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=with_a_display_of(display))
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[2]) >= 70, f"its timer lets time pass: {done.stdout} {done.stderr}"
     seen = (imread(tmp_path / "seen.png")[..., :3] * 255).astype(int)
