@@ -14,12 +14,12 @@ from models.grid.accounts import accounts
 from models.grid.backup import Backup
 from models.grid.loads import Loads
 from models.grid.network import GridNetwork, read_network
-from models.grid.options import GridOptions
 from models.grid.protection import Relay
+from models.grid.surface import Surface
 from models.grid.switching import Switching
 from twin.looks import Looks, SetLook
-from twin.model import Account, Model, Setup, Snapshot, action
-from twin.ports import At, In, Notice, Out, State
+from twin.model import Account, Setup, Snapshot, action
+from twin.ports import At
 
 Line = Annotated[str, At("line")]
 Trafo = Annotated[str, At("trafo")]
@@ -37,72 +37,8 @@ TIME_S = 3600.0
 """Seconds in an hour, between MW and MWh."""
 
 
-class Grid(Model):
+class Grid(Surface):
     """Electricity by power-grid-model and pandapower: switching, faults, overload relays, venues' backup."""
-
-    period_s = 60
-    Options = GridOptions
-    files = {
-        "network": "pandapower network (JSON)",
-        "backup?": "venues with UPS and generator (CSV)",
-        "gas_units?": "efficiency of gas-fired units (CSV)",
-        "profile?": "load factors by hour and class of use (CSV)",
-    }
-    engines = ("power-grid-model", "power-grid-model-io", "pandapower")
-
-    extra_load_mw = In(at="bus", unit="MW", reduce="sum", wake=True, tol=0.001, kind="load", label="load of other networks")
-    flood_m = In(at="trafo", unit="m", wake=True, tol=0.01, kind="flood", label="water standing at the transformer")
-    fuel_fraction = In(at="gas_unit", fill=1.0, wake=True, tol=0.001, kind="fuel", label="share of the gas asked for")
-
-    energized = Out(at="bus", dtype=bool, fill=True, kind="supply", label="energised")
-    vm_pu = Out(at="bus", unit="pu", label="voltage", cmap="RdYlBu", range=(0.9, 1.05))
-    served_mw = Out(at="bus", unit="MW", label="load served")
-    unserved_mw = Out(at="bus", unit="MW", label="load not served")
-    curtailed_mw = Out(at="bus", unit="MW", label="load given up by agreement")
-    loading_percent = Out(at="line", unit="%", label="line loading", cmap="RdYlBu_r", range=(0.0, 120.0))
-    p_mw = Out(at="line", unit="MW", label="power into the line")
-    trafo_loading_percent = Out(at="trafo", unit="%", label="transformer loading", cmap="RdYlBu_r", range=(0.0, 120.0))
-    venue_powered = Out(at="venue", dtype=bool, fill=True, kind="lights", label="venue has power")
-    venue_fuel_l = Out(at="venue", unit="l", label="generator fuel")
-    gas_unit_p_mw = Out(at="gas_unit", unit="MW", label="output")
-    gas_unit_kg_per_s = Out(at="gas_unit", unit="kg/s", kind="burn", label="gas asked for")
-    source_mw = Out(at="ext_grid", unit="MW", label="infeed")
-    losses_mw = Out(at="network", unit="MW", label="losses")
-
-    line_closed = State(at="line", dtype=bool, fill=True)
-    trafo_closed = State(at="trafo", dtype=bool, fill=True)
-    switch_closed = State(at="switch", dtype=bool, fill=True)
-    source_on = State(at="ext_grid", dtype=bool, fill=True)
-    faulted = State(at="line", dtype=bool)
-    bus_factor = State(at="bus", fill=1.0)
-    bus_kept = State(at="bus", fill=1.0)
-    bus_agreed = State(at="bus", fill=1.0)
-    line_travel = State(at="line")
-    trafo_travel = State(at="trafo")
-    was_wet = State(at="trafo", dtype=bool)
-    all_kept = State(at="network", fill=1.0)
-    was_energized = State(at="bus", dtype=bool, fill=True)
-    was_powered = State(at="venue", dtype=bool, fill=True)
-    was_over = State(at="line", dtype=bool)
-    was_over_trafo = State(at="trafo", dtype=bool)
-
-    line_tripped = Notice(at="line", severity="warning")
-    trafo_tripped = Notice(at="trafo", severity="warning")
-    trafo_flooded = Notice(at="trafo", severity="alarm")
-    trafo_drained = Notice(at="trafo")
-    breaker_tripped = Notice(at="switch", severity="warning")
-    bus_dead = Notice(at="bus", severity="warning")
-    bus_restored = Notice(at="bus")
-    overload = Notice(at="line", severity="warning")
-    trafo_overload = Notice(at="trafo", severity="warning")
-    generator_started = Notice(at="venue")
-    generator_stopped = Notice(at="venue")
-    generator_absent = Notice(at="venue", severity="warning")
-    fuel_empty = Notice(at="venue", severity="warning")
-    ups_empty = Notice(at="venue", severity="warning")
-    venue_dark = Notice(at="venue", severity="warning")
-    venue_lit = Notice(at="venue")
-    load_shed = Notice(at="network", severity="warning")
 
     @classmethod
     def read(cls, setup: Setup) -> GridNetwork:
@@ -179,6 +115,11 @@ class Grid(Model):
     def close_trafo(self, trafo: Trafo) -> None:
         """Close a transformer and its switches."""
         self.switching.close("trafo", self.index("trafo", trafo))
+
+    @action
+    def rate_trafo(self, trafo: Trafo, factor: Annotated[float, Field(gt=0, le=2)]) -> None:
+        """Rate a transformer at `factor` of its nameplate, as hot air demands; relays see the current as before. 1 ends it."""
+        self.trafo_rating_factor[self.index("trafo", trafo)] = factor
 
     @action
     def fault(self, line: Line) -> None:
@@ -373,6 +314,7 @@ class Grid(Model):
                 break
         self.energized, self.vm_pu, self.served_mw = flow.energized, flow.vm_pu, flow.served_mw
         self.loading_percent, self.p_mw, self.trafo_loading_percent = flow.line_percent, flow.line_mw, flow.trafo_percent
+        self.trafo_thermal_percent = flow.trafo_percent / self.trafo_rating_factor
         self.source_mw, self.losses_mw = flow.source_mw, flow.losses_mw
         self.unserved_mw = self._unserved(flow.energized, kept)
         agreed = np.bincount(self.loads.bus, self.loads.p_mw * (self._wanted() - self._factor()), len(self.bus_agreed))
@@ -413,7 +355,7 @@ class Grid(Model):
             old[:] = new
         for was, percent, say in (
             (self.was_over, self.loading_percent, self.overload),
-            (self.was_over_trafo, self.trafo_loading_percent, self.trafo_overload),
+            (self.was_over_trafo, self.trafo_thermal_percent, self.trafo_overload),
         ):
             over = percent > 100.0
             for row in np.flatnonzero(over & ~was).tolist():

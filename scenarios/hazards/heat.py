@@ -1,4 +1,4 @@
-"""A heatwave: temperature over days, and what it adds to demand."""
+"""A heatwave: temperature over days, what it adds to demand, and what it leaves of the rating of transformers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from scenarios.hazards.effect import Effect, Exposed
 
 COMFORT_C = 26.0
 """Set point of cooling in public buildings in China (State Council 2007, no. 42)."""
+RATED_AT_C = 30.0
+"""Mean temperature of a day for which a transformer in oil is rated (IEEE C57.12.00-2010, 4.1.2.1)."""
+LESS_PER_C = 0.015
+"""Share of its rating that each degree above takes from one cooled by air and oil without fans (IEEE C57.91-2011, table 3)."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,20 @@ class Heatwave:
         more = cooling(self.temperature_c(t_s)) - cooling(self.usual_c(t_s))
         return 1.0 + self.added_at_peak * more / most if most > 0 else 1.0
 
+    def rating_factor(self) -> float:
+        """Return what the mean of the wave's day leaves of a transformer's rating; it is not raised on cooler days."""
+        mean_c = 0.5 * (self.low_c + self.high_c)
+        return 1.0 - LESS_PER_C * max(mean_c - RATED_AT_C, 0.0)
+
 
 def effects(wave: Heatwave, exposed: Sequence[Exposed], until_s: int, every_s: int = 1800) -> list[Effect]:
-    """Return the changes of load of buses and of demand of junctions every half hour, and back to 1 at the end."""
+    """Return the changes of load of buses and of demand of junctions every half hour, transformers' ratings, and all back at the end."""
     verbs = {("grid", "bus"): ("scale_load", "bus"), ("water", "junction"): ("set_demand", "junction")}
     found = []
     last_s = min(until_s, wave.start_s + round(wave.days * 86400))
     for one in exposed:
+        if one.kind == "trafo":
+            found += _rated(wave, one, last_s, until_s)
         if (one.model, one.kind) not in verbs:
             continue
         verb, argument = verbs[one.model, one.kind]
@@ -67,3 +78,15 @@ def effects(wave: Heatwave, exposed: Sequence[Exposed], until_s: int, every_s: i
         if last_s < until_s:
             found.append(Effect(last_s, one.model, verb, one.element, {argument: one.element, "factor": usual}, "the heat ends"))
     return sorted(found)
+
+
+def _rated(wave: Heatwave, one: Exposed, last_s: int, until_s: int) -> list[Effect]:
+    """Return the rating that the hot days leave a transformer, and its own again after them."""
+    factor = round(wave.rating_factor(), 4)
+    if factor == 1.0:
+        return []
+    why = f"{0.5 * (wave.low_c + wave.high_c):.1f} C in the mean of a day"
+    found = [Effect(wave.start_s, one.model, "rate_trafo", one.element, {"trafo": one.element, "factor": factor}, why)]
+    if last_s < until_s:
+        found.append(Effect(last_s, one.model, "rate_trafo", one.element, {"trafo": one.element, "factor": 1.0}, "the heat ends"))
+    return found

@@ -148,6 +148,7 @@ class TyphoonKind(Kind):
     """Wind by Holland's profile along a track, overhead lines down, the river up, rain into the sewers."""
 
     strikes: ClassVar[tuple[str, ...]] = ("grid", "drainage", "air")
+    everywhere: ClassVar[bool] = True
 
     track: tuple[TrackFix, ...] = Field(min_length=2)
     every: Seconds = Field(600, description="how often wind and river are set")
@@ -217,9 +218,13 @@ def _blows(storm: Typhoon, t_s: int) -> tuple[float, float]:
 
 
 class HeatwaveKind(Kind):
-    """Days of heat: what they add to demand, hour by hour. Ratings of lines and transformers are not lowered: the grid takes none."""
+    """Days of heat: what they add to demand, hour by hour, and take from the rating of transformers.
+
+    Cables keep theirs: the soil about them warms over weeks, not over the days of a wave.
+    """
 
     strikes: ClassVar[tuple[str, ...]] = ("grid",)
+    also: ClassVar[tuple[str, ...]] = ("water",)
 
     at: At = "+0 s"
     days: float = Field(3.0, gt=0, le=60)
@@ -239,11 +244,15 @@ class HeatwaveKind(Kind):
         wave = Heatwave(self.low_c, self.high_c, self.usual_high_c, self.added_at_peak, start_s, self.days, midnight_s)
         sets = {"grid": "bus", "water": "junction"}
         exposed = [one for model in self.demand for one in ground.exposed(model, sets[model])]
-        ground.notes.append(f"{self.low_c:g} to {self.high_c:g} C: up to {100 * self.added_at_peak:.0f} % more demand")
-        last: dict[tuple[str, str], float] = {}
+        exposed += ground.exposed("grid", "trafo")
+        ground.notes.append(
+            f"{self.low_c:g} to {self.high_c:g} C: up to {100 * self.added_at_peak:.0f} % more demand, "
+            f"transformers at {100 * wave.rating_factor():.1f} % of their rating"
+        )
+        last: dict[tuple[str, str, str], float] = {}
         found = []
         for one in heat.effects(wave, exposed, ground.context.duration_s):
-            key, factor = (one.model, one.element), float(one.arguments["factor"])
+            key, factor = (one.model, one.action, one.element), float(one.arguments["factor"])
             if abs(factor - last.get(key, 1.0)) >= BRIEFLY or (factor == 1.0 != last.get(key, 1.0)):
                 last[key] = factor
                 found.append(one)

@@ -107,3 +107,16 @@ def test_a_transformer_overloaded_beyond_its_setting_trips(demo, do, run):
     assert "trafo_tripped" in {notice for _, notice, _ in happened}
     assert not grid.energized[grid.index("bus", "SS1")]
     assert grid.energized[grid.index("bus", "SS1_110")]
+
+
+def test_a_transformer_rated_lower_in_hot_air_is_overloaded_earlier_while_its_relay_sees_the_same_current(demo, do, run):
+    grid = demo()
+    for bus in ("B1", "B4"):
+        do(grid, "scale_load", bus=bus, factor=12.4)
+    current = grid.trafo_loading_percent.copy()
+    assert 93 < current[0] < 100
+    assert not grid.was_over_trafo[0]
+    do(grid, "rate_trafo", trafo=grid.elements["trafo"].ids[0], factor=0.925)
+    assert grid.was_over_trafo[0], "its notice is given"
+    assert grid.trafo_loading_percent == pytest.approx(current, rel=1e-9)
+    assert grid.trafo_thermal_percent == pytest.approx(current / 0.925)

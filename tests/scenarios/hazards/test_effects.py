@@ -42,6 +42,7 @@ def test_every_effect_names_an_action_and_arguments_that_are_there():
         ("grid", "lose_infeed"),
         ("grid", "fault"),
         ("grid", "scale_load"),
+        ("grid", "rate_trafo"),
         ("water", "set_demand"),
         ("air", "release"),
         ("air", "stop"),

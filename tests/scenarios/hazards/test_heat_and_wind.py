@@ -28,6 +28,14 @@ def test_a_heatwave_posts_factors_and_takes_them_back():
     assert max(one.arguments["factor"] for one in found) == pytest.approx(1.15)
 
 
+def test_hot_days_take_one_and_a_half_percent_a_degree_from_transformers_and_give_it_back():
+    """IEEE C57.91-2011, table 3: rated for a day of 30 C in the mean, 1.5 % less for each degree above."""
+    trafo = Exposed("grid", "trafo", "T1", 0, 0)
+    found = heat.effects(Heatwave(low_c=30.0, high_c=40.0, days=1.0), [trafo], until_s=2 * 86400)
+    assert [(one.t_s, one.action, one.arguments["factor"]) for one in found] == [(0, "rate_trafo", 0.925), (86400, "rate_trafo", 1.0)]
+    assert heat.effects(Heatwave(low_c=24.0, high_c=34.0), [trafo], until_s=86400) == []
+
+
 # wind
 
 
