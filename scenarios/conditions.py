@@ -86,13 +86,19 @@ def _parser() -> Any:
 
 @dataclass
 class State:
-    """What a condition remembers: since when each of its `for` parts has held, and which notices were heard."""
+    """What a condition remembers: since when each of its `for` parts has held, and which notices were heard.
+
+    Of one that is heard over something that may fail: since when it is not, and whether it held when it last was.
+    """
 
     since_s: list[int | None] = field(default_factory=list)
     heard: list[bool] = field(default_factory=list)
+    lost_s: int | None = None
+    held: bool = False
 
 
 Holds = Callable[["Seen", State], bool]
+Takes = Callable[["Seen", State], None]
 Saw = Callable[["Seen"], str]
 
 
@@ -109,9 +115,15 @@ class Condition:
     measures: tuple[Saw, ...] = ()
     spans_s: tuple[possible.Span, ...] = ()
     """The seconds at which it can hold, as far as the clock alone says."""
+    takes: tuple[Takes, ...] = ()
+    """What takes in notices, without asking whether the whole holds."""
+    ear: Condition | None = None
+    """While this one does not hold, nothing is known beyond what was (scenarios/hearing.py)."""
 
-    def saw(self, seen: Seen) -> str:
-        """Return the condition as written and the values that it sees, for the journal."""
+    def saw(self, seen: Seen, state: State | None = None) -> str:
+        """Return the condition as written and the values that it sees, for the journal; of one that is not heard, since when."""
+        if state is not None and state.lost_s is not None:
+            return f"{self.text} (as last heard {seen.now_s - state.lost_s} s ago)"
         values = ", ".join(measure(seen) for measure in self.measures)
         return f"{self.text} ({values})" if values else self.text
 
@@ -120,7 +132,9 @@ class Condition:
         return State([None] * len(self.lasting_s), [False] * self.notices)
 
     def forget(self, seen: Seen, state: State) -> bool:
-        """Forget the notices that were heard; return whether it holds all the same."""
+        """Forget the notices that were heard; return whether it holds all the same. What is not heard cannot be forgotten either."""
+        if state.lost_s is not None:
+            return state.held
         state.heard = [False] * self.notices
         return self.holds(replace(seen, reports=[]), state)
 
@@ -128,7 +142,8 @@ class Condition:
         """Return the second after `now_s` at which it may change without any model having moved."""
         if not self.lasting_s and not self.moments_s:
             return None
-        due = [since + lasting for since, lasting in zip(state.since_s, self.lasting_s, strict=True) if since is not None]
+        clocks = zip(state.since_s, self.lasting_s, strict=True) if state.lost_s is None else ()
+        due = [since + lasting for since, lasting in clocks if since is not None]
         return min((t_s for t_s in (*due, *self.moments_s) if t_s > now_s), default=None)
 
 
@@ -151,7 +166,7 @@ def read(text: object, context: Context) -> Condition:
     holds = making.make(tree)
     spans_s = tuple(possible.spans(tree, text, context))
     lasting_s, moments_s, measures = tuple(making.lasting_s), tuple(making.moments_s), tuple(making.measures)
-    return Condition(text, frozenset(making.models), holds, lasting_s, moments_s, making.notices, measures, spans_s)
+    return Condition(text, frozenset(making.models), holds, lasting_s, moments_s, making.notices, measures, spans_s, tuple(making.takes))
 
 
 class _Making:
@@ -164,6 +179,7 @@ class _Making:
         self.moments_s: list[int] = []
         self.notices = 0
         self.measures: list[Saw] = []
+        self.takes: list[Takes] = []
         self.denied = False
 
     def make(self, tree: Any) -> Holds:
@@ -222,13 +238,17 @@ class _Making:
             raise ValueError(nearest(unknown[0], model.elements[at].ids, what=at))
         number, self.notices = self.notices, self.notices + 1
 
-        def holds(seen: Seen, state: State) -> bool:
+        def take(seen: Seen, state: State) -> None:
             state.heard[number] |= any(
                 report.model == model_name and report.notice == notice and (wanted is None or report.element in wanted)
                 for report in seen.reports
             )
+
+        def holds(seen: Seen, state: State) -> bool:
+            take(seen, state)
             return state.heard[number]
 
+        self.takes.append(take)
         return holds
 
     def _timed(self, comparison: str, clock: str) -> Holds:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scenarios import acts, conditions, crews, plan_checks, plan_text
+from scenarios import acts, conditions, crews, hearing, plan_checks, plan_text
 from scenarios.acts import Act
 from scenarios.conditions import Condition
 from scenarios.plan import LEVELS, RULES, Action, Approval, Level, Plan, Role, Step
@@ -18,8 +18,8 @@ from twin.errors import nearest
 from twin.layered import READ
 from twin.scenario import Objective
 
-KEYS = ("title", "from", "roles", "resources", "levels", "actions", "stand_down", "objectives")
-OWN = ("level", "when", "role", "delay", "deadline", "on_failure", "approval", "text", "do", "then", "crew", "after")
+KEYS = ("title", "from", "hears", "roles", "resources", "levels", "actions", "stand_down", "objectives")
+OWN = ("level", "when", "hears", "role", "delay", "deadline", "on_failure", "approval", "text", "do", "then", "crew", "after")
 """Keys of an action that are no arguments of what it does."""
 EXAMPLE = "write for example isolate: {level: III, role: duty_engineer, do: water.isolate, pipe: P100}"
 
@@ -44,6 +44,8 @@ class _Reader:
         self.name, self.context = name, context
         self.roles: dict[str, Role] = {}
         self.ranks: set[int] = set()
+        self.ear: Condition | None = None
+        """What its conditions are heard over, where they do not say."""
 
     def say(self, what: str, *path: Any) -> None:
         """Note a mistake at a key of the plan."""
@@ -52,6 +54,7 @@ class _Reader:
     def plan(self, entry: Mapping[str, Any], number: int) -> Plan:
         """Read all of it."""
         self.keys(entry, (*KEYS, READ), "plan")
+        self.ear = self.hears(entry)
         self.roles = {name: one for name, said in self.named(entry, "roles") if (one := self.role(name, said))}
         levels = [level for name, said in self.named(entry, "levels") if (level := self.level(name, said))]
         self.ranks = {level.rank for level in levels} | {LEVELS.index(name) for name, _ in self.named(entry, "levels") if name in LEVELS}
@@ -95,6 +98,27 @@ class _Reader:
             self.say(f"{said[key]}: whole seconds, 0 s or more", *path, key)
         return int(value)
 
+    def when(self, said: Mapping[str, Any], *path: Any) -> Condition | None:
+        """Return the condition of a part of the plan, as it is heard there."""
+        condition, ear = self.condition(said["when"], *path, "when"), self.hears(said, *path)
+        if condition is None or ear is None:
+            return condition
+        try:
+            return hearing.over(condition, ear, self.context.duration_s)
+        except ValueError as error:
+            self.say(str(error), *path, "when")
+            return None
+
+    def hears(self, said: Mapping[str, Any], *path: Any) -> Condition | None:
+        """Return what must hold for a part of the plan to be heard: its own, else the plan's; None where it always is."""
+        if "hears" not in said or said["hears"] == hearing.ALWAYS:
+            return self.ear if "hears" not in said else None
+        ear = self.condition(said["hears"], *path, "hears")
+        if ear is not None and (wrong := hearing.wrong(ear)):
+            self.say(wrong, *path, "hears")
+            return None
+        return ear
+
     def condition(self, text: Any, *path: Any) -> Condition | None:
         """Return a condition."""
         try:
@@ -119,8 +143,8 @@ class _Reader:
         if not isinstance(said, Mapping) or "when" not in said:
             self.say("write {when: \"water.pressure_m['J17'] < 14 m for 5 min\"}", "levels", name)
             return None
-        self.keys(said, ("when", "text"), "a level", "levels", name)
-        when = self.condition(said["when"], "levels", name, "when")
+        self.keys(said, ("when", "hears", "text"), "a level", "levels", name)
+        when = self.when(said, "levels", name)
         return Level(LEVELS.index(name), when, str(said.get("text") or "")) if when else None
 
     def resource(self, name: str, said: Any) -> None:
@@ -152,6 +176,8 @@ class _Reader:
         approval = self.approval(said["approval"], *path, "approval") if "approval" in said else None
         if approval is not None and approval.role == role and role in self.roles:
             self.say(f"'{role}' would approve what it does itself; name another role, or leave 'approval' out", *path, "approval", "by")
+        if "hears" in said and "when" not in said:
+            self.say("it has no 'when' that would be heard; a level's stands under levels", *path, "hears")
         level = None
         if "level" in said:
             level = LEVELS.index(said["level"]) if said["level"] in LEVELS else None
@@ -166,7 +192,7 @@ class _Reader:
             self.steps(said, path),
             text=str(said.get("text") or ""),
             level=level,
-            when=self.condition(said["when"], *path, "when") if "when" in said else None,
+            when=self.when(said, *path) if "when" in said else None,
             delay_s=self.seconds(said, "delay", *path),
             deadline_s=self.seconds(said, "deadline", *path) if "deadline" in said else None,
             on_failure=str(said.get("on_failure") or ""),
@@ -246,10 +272,12 @@ class _Reader:
             if not isinstance(one, Mapping) or "do" not in one:
                 self.context.say(f"{'.'.join(map(str, path))}: write {{do: traffic.open, edge: S0175f}}", path)
                 continue
-            closing += acts.read(one["do"], {key: value for key, value in one.items() if key not in ("do", "when")}, path, self.context)
+            closing += acts.read(
+                one["do"], {key: value for key, value in one.items() if key not in ("do", "when", "hears")}, path, self.context
+            )
         if "do" not in said:
-            self.keys(said, ("when", "then", "do"), "stand_down", "stand_down")
-        return self.condition(said["when"], "stand_down", "when"), closing
+            self.keys(said, ("when", "hears", "then", "do"), "stand_down", "stand_down")
+        return self.when(said, "stand_down"), closing
 
     def objective(self, name: str, said: Any) -> Objective | None:
         """Return what the plan should achieve, by KPIs of the scenario."""

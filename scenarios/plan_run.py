@@ -63,6 +63,8 @@ class Running:
     courses: dict[str, Course] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
     models: frozenset[str] = frozenset()
+    unheard: dict[str, int] = field(default_factory=dict)
+    """What the plan hears over and does not hold -> since when."""
     out: list[Post | Said] = field(default_factory=list)
     posted: int = 0
 
@@ -88,6 +90,7 @@ class Running:
         if seen.now_s < self.plan.from_s:
             return
         turned = False
+        self._listen(seen)
         for name, condition in self.conditions.items():
             watch = self.watches[name]
             timely = watch.next_s is not None and watch.next_s <= seen.now_s
@@ -95,7 +98,7 @@ class Running:
                 if watch.spent and condition.notices and name != "end":
                     watch.holds = watch.spent = condition.forget(seen, watch.state)  # what was heard before the plan stood down is over
                 before, watch.holds = watch.holds, condition.holds(seen, watch.state)
-                watch.spent &= watch.holds
+                watch.spent &= watch.holds or watch.state.lost_s is not None  # what is not heard has not ceased to hold either
                 watch.next_s = condition.next_s(watch.state, seen.now_s)
                 turned |= watch.holds != before
         if turned:
@@ -104,13 +107,28 @@ class Running:
     def _follow(self, seen: Seen) -> None:
         before = self.in_force
         if before and self._has_ended():
-            self.stand_down(seen.now_s, self.conditions["end"].saw(seen))
+            self.stand_down(seen.now_s, self._saw("end", seen))
             return
         self._reach(seen)
         if self.in_force and not before and "end" in self.watches:  # what would end the plan is watched from now on
             end, fresh = self.conditions["end"], self.conditions["end"].fresh()
             holds = end.holds(seen, fresh)
-            self.watches["end"] = Watch(fresh, holds, spent=holds, next_s=end.next_s(fresh, seen.now_s))
+            spent = holds or fresh.lost_s is not None
+            self.watches["end"] = Watch(fresh, holds, spent=spent, next_s=end.next_s(fresh, seen.now_s))
+
+    def _listen(self, seen: Seen) -> None:
+        """Note what is no longer heard, and what is again."""
+        for text, ear in {one.ear.text: one.ear for one in self.conditions.values() if one.ear is not None}.items():
+            heard = ear.holds(seen, ear.fresh())
+            if heard and text in self.unheard:
+                lost_s = self.unheard.pop(text)
+                self.say("hearing_back", "", seen.now_s, why=ear.saw(seen), after_s=seen.now_s - lost_s)
+            elif not heard and text not in self.unheard:
+                self.unheard[text] = seen.now_s
+                self.say("hearing_lost", "", seen.now_s, "warning", why=f"not {ear.saw(seen)}")
+
+    def _saw(self, name: str, seen: Seen) -> str:
+        return self.conditions[name].saw(seen, self.watches[name].state)
 
     def _has_ended(self) -> bool:
         """Whether the plan stands down: what held already when it came into force counts once nothing calls for the plan any more."""
@@ -122,17 +140,15 @@ class Running:
         """Declare the gravest level that holds, and call the actions whose level and condition are reached."""
         gravest = next((level for level in self.plan.levels if self._counts(f"level {level.name}")), None)
         if gravest is not None and gravest.rank != self.level:
-            self._declare(gravest, gravest.when.saw(seen), seen.now_s)
+            self._declare(gravest, self._saw(f"level {gravest.name}", seen), seen.now_s)
         for action in self.plan.actions.values():
             course = self.courses[action.name]
             if course.stage != IDLE or (action.level is None and action.when is None):
                 continue
             if (action.level is None or self.level <= action.level) and (action.when is None or self._counts(f"action {action.name}")):
-                why = "; ".join(
-                    filter(
-                        None, [self.reached if action.level is not None else "", action.when.saw(seen) if action.when is not None else ""]
-                    )
-                )
+                level = self.reached if action.level is not None else ""
+                own = self._saw(f"action {action.name}", seen) if action.when is not None else ""
+                why = "; ".join(filter(None, [level, own]))
                 self.call(action, why, seen.now_s)
 
     def _counts(self, name: str) -> bool:
@@ -384,6 +400,7 @@ class Running:
             "level": self.level,
             "reached": self.reached,
             "posted": self.posted,
+            "unheard": dict(self.unheard),
             "watches": {name: vars(watch) | {"state": vars(watch.state)} for name, watch in self.watches.items()},
             "courses": {name: dict(vars(course)) for name, course in self.courses.items()},
         }
@@ -391,6 +408,7 @@ class Running:
     def load(self, saved: Mapping[str, Any]) -> None:
         """Take up what `save` returned; a condition or an action that was not there then is as at the start."""
         self.in_force, self.level, self.reached, self.posted = (saved[name] for name in ("in_force", "level", "reached", "posted"))
+        self.unheard = dict(saved.get("unheard", {}))
         for name, kept in saved["watches"].items():
             if name in self.watches:
                 self.watches[name] = Watch(**{**kept, "state": State(**kept["state"])})

@@ -7,6 +7,7 @@ from typing import Any
 from scenarios.plan import LEVELS, RULES
 
 _WHEN = {"type": "string", "description": "a condition, for example water.pressure_m['J17'] < 14 m for 5 min"}
+_HEARS = {"type": "string", "description": "while it holds `when` is heard, for example comms.telemetry_up['T1'] is on; or always"}
 _SPAN = {"type": "string", "description": "a duration such as 5 min"}
 
 
@@ -36,6 +37,7 @@ _ACTION = _entry(
     more=True,
     level={"enum": list(LEVELS), "description": "called at this level and graver ones"},
     when=_WHEN,
+    hears=_HEARS,
     role=_text("who does it, a name under roles"),
     text=_text("what it is, for people"),
     delay=_SPAN,
@@ -59,11 +61,17 @@ _PLAN = _entry(
     file=_text("a file that holds the plan; keys beside it change it"),
     read=_text("the file that it was read from"),
     title=_text("for people"),
+    hears=_HEARS,
     roles=_named(_ROLE, "who decides"),
     resources=_named(_RESOURCE, "what the plan counts on"),
-    levels={"type": "object", "properties": {name: _entry(["when"], when=_WHEN, text=_text("for people")) for name in LEVELS}},
+    levels={
+        "type": "object",
+        "properties": {name: _entry(["when"], when=_WHEN, hears=_HEARS, text=_text("for people")) for name in LEVELS},
+    },
     actions=_named(_ACTION, "what is done"),
-    stand_down=_entry(["when"], more=True, when=_WHEN, then={"type": "array", "items": _entry(["do"], more=True, do=_STEP["do"])}),
+    stand_down=_entry(
+        ["when"], more=True, when=_WHEN, hears=_HEARS, then={"type": "array", "items": _entry(["do"], more=True, do=_STEP["do"])}
+    ),
     objectives=_named(_OBJECTIVE, "what it should achieve"),
 )
 _PLAN["properties"]["from"] = _text("the first moment at which it is looked at, for a branch")

@@ -26,7 +26,7 @@ class Plans:
     source: ClassVar[str] = "plan"
     rows: ClassVar[tuple[str, ...]] = (
         *("in_force", "level", "called", "decided", "asks", "approved", "refused"),
-        *("done", "missed", "unmet", "failed", "dropped", "stood_down", "open"),
+        *("done", "missed", "unmet", "failed", "dropped", "stood_down", "open", "hearing_lost", "hearing_back"),
     )
     """Names of the rows that it writes into the journal."""
     verbs: ClassVar[Mapping[str, str]] = {
