@@ -89,7 +89,8 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
     if problems:
         raise InputError(dict.fromkeys(problems))
     matcher = _match(scenario, city, models, problems)
-    context = Context(city, models, start, scenario.duration, scenario.place, scenario.folder, tuple(scenario.kpis))
+    types = {name: stanza.type or name for name, stanza in scenario.models.items()}
+    context = Context(city, models, start, scenario.duration, scenario.place, scenario.folder, tuple(scenario.kpis), types)
     drivers: dict[str, Driver] = {}
     for found in registered("twin.drivers"):
         if found.name in scenario.drivers:

@@ -81,7 +81,8 @@ class Seen:
 class Context:
     """What a driver may know when it reads its section: the city, the models' datasheets, the clock, the lines.
 
-    `folder` is what paths in the scenario are relative to, `kpis` the names of its key figures.
+    `folder` is what paths in the scenario are relative to, `kpis` the names of its key figures, `types` the registered
+    name of each model.
     """
 
     city: City
@@ -91,7 +92,12 @@ class Context:
     place: Place
     folder: Path = Path()
     kpis: Collection[str] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+
+    def of_type(self, type_name: str) -> list[str]:
+        """Return the models of a registered type, by the names the scenario gives them."""
+        return [name for name in self.models if self.types.get(name, name) == type_name]
 
     def say(self, what: str, path: Sequence[Any]) -> None:
         """Note a mistake at a key of the scenario."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ValidationError
@@ -106,7 +106,7 @@ class Hazards:
             if entry.outflow is None:
                 continue
             running, flow = self.running[entry.name], entry.outflow
-            if running.shut_s is None and running.flows and _stopped(seen, flow.source):
+            if running.shut_s is None and running.flows and _stopped(seen, flow):
                 given.append(self._shut(entry, running, seen.now_s))
             while running.posted < len(running.steps) and running.steps[running.posted].t_s <= seen.now_s:
                 given.append(self._post(entry, running.steps[running.posted], running.posted))
@@ -154,17 +154,17 @@ def _after(flow: Outflow, shut_s: int) -> list[Effect]:
     return [Effect(shut_s, now.model, now.action, now.element, now.arguments, now.why), *later]
 
 
-def _stopped(seen: Seen, source: str) -> bool:
-    return any((one.model, one.notice, one.element) == ("air", "stopped", source) for one in seen.reports)
+def _stopped(seen: Seen, flow: Outflow) -> bool:
+    return any((one.model, one.notice, one.element) == (flow.model, "stopped", flow.source) for one in seen.reports)
 
 
 def _said(name: str, what: str, now_s: int) -> Said:
     return Said("hazard", Report("hazards", name, "", now_s, "info", {"what": what}))
 
 
-def _entry(name: str, number: int, said: Any, context: Context, free: list[str]) -> Entry | None:
-    """Read one entry; notes everything wrong with it."""
-    path, before = ("hazards", name), len(context.problems)
+def _kind(name: str, said: Any, context: Context) -> Kind | None:
+    """Read an entry's keys; notes everything wrong with them."""
+    path = ("hazards", name)
     if not isinstance(said, Mapping) or "kind" not in said:
         context.say(f"hazards.{name}: 'kind' is missing; {EXAMPLE}" if isinstance(said, Mapping) else f"hazards.{name}: {EXAMPLE}", path)
         return None
@@ -173,31 +173,59 @@ def _entry(name: str, number: int, said: Any, context: Context, free: list[str])
         context.say(f"hazards.{name}.kind: {nearest(str(said['kind']), KINDS, what='kind of hazard')}", (*path, "kind"))
         return None
     try:
-        kind = cls.model_validate({key: value for key, value in said.items() if key != "kind"})
+        return cls.model_validate({key: value for key, value in said.items() if key != "kind"})
     except ValidationError as error:
         _complain(error, cls, path, context)
         return None
-    ground = Ground(context, path)
+
+
+def _entry(name: str, number: int, said: Any, context: Context, free: list[str]) -> Entry | None:
+    """Make one entry; notes everything wrong with it."""
+    path, before = ("hazards", name), len(context.problems)
+    kind = _kind(name, said, context)
+    ground = Ground(context, path, only=() if kind is None else _only(kind, context, path))
+    if kind is None or len(context.problems) > before:
+        return None
     effects = kind.effects(ground)
     if len(context.problems) > before:
         return None
     flows = kind.outflows(ground, free[0] if free else FREE[0])
     if flows and not free:
         context.say(f"hazards.{name}: the air has {len(FREE)} sources for releases, and entries before this one take all of them", path)
-    if flows and ground.has("air") and flows[0].source not in context.models["air"].elements["source"].ids:
-        context.say(f"hazards.{name}: the air of this city has no source '{flows[0].source}'", path)
+    flow = _into_the_air(flows[0], ground) if flows and ground.has("air") else None
     if flows and free:
         effects = [*effects, *_spark(kind, flows[0].source, ground)]
         free.pop(0)
+    effects = [to for one in effects for to in ground.addressed(one, everywhere=kind.everywhere)]
     if len(context.problems) > before:
         return None
     ground.notes += [
-        f"no model '{one}' in this scenario: what this would do to it is left out" for one in cls.strikes if not ground.has(one)
+        f"no model '{one}' in this scenario: what this would do to it is left out" for one in kind.strikes if not ground.has(one)
     ]
-    flow = flows[0] if flows and ground.has("air") else None
     for one in flow.effects(None)[:1] if flow is not None else ():
         context.action(f"{one.model}.{one.action}", one.arguments, path)
     return Entry(name, number, _checked(effects, context, path), flow, ground.notes)
+
+
+def _only(kind: Kind, context: Context, path: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return the models that an entry names, each of them of a type that it strikes."""
+    named = (kind.model,) if isinstance(kind.model, str) else kind.model or ()
+    able = [name for one in (*kind.strikes, *kind.also) for name in context.of_type(one)]
+    for name in named:
+        if name not in able:
+            what = nearest(name, able, what=f"model that '{path[-1]}' strikes")
+            context.say(f"{'.'.join(map(str, path))}.model: {what}", (*path, "model"))
+    return named
+
+
+def _into_the_air(flow: Outflow, ground: Ground) -> Outflow:
+    """Return a release into the air that the entry is for; notes when several would do, or it has no such source."""
+    names = ground.names("air")
+    if len(names) > 1:
+        ground.say("model", f"{' and '.join(names)} could be meant; say which: 'model: {names[0]}'")
+    if flow.source not in ground.elements(names[0])["source"].ids:
+        ground.say("where", f"the air of this city has no source '{flow.source}'")
+    return replace(flow, model=names[0])
 
 
 def _spark(kind: Kind, source: str, ground: Ground) -> list[Effect]:

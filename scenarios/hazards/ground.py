@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from scenarios.hazards.effect import Exposed
+from scenarios.hazards.effect import Effect, Exposed
 from twin import units
 from twin.driver import Context
 from twin.errors import nearest
+from twin.ports import ElementSet
 
 WHERE = "write a place of the city, {lon: 118.72, lat: 32.01} or {x: 300 m, y: -200 m}"
 NEAR_M = 150.0
@@ -26,6 +27,8 @@ class Ground:
     path: tuple[Any, ...]
     notes: list[str] = field(default_factory=list)
     """What the journal should say of the entry: what was struck how hard, what was left out, where a formula does not hold."""
+    only: tuple[str, ...] = ()
+    """The models that the entry names by its key `model`; of a type of which it names none, all."""
 
     @property
     def name(self) -> str:
@@ -67,54 +70,85 @@ class Ground:
             self.say(key, WHERE)
         return 0.0, 0.0
 
+    # models are asked for by their type: the scenario may call them otherwise, and have several of one
+
+    def names(self, model: str) -> list[str]:
+        """Return the models of a type that the entry is for."""
+        found = self.context.of_type(model)
+        return [name for name in found if name in self.only] or found
+
     def has(self, model: str) -> bool:
-        """Whether the scenario has a model of this name."""
-        return model in self.context.models
+        """Whether the scenario has a model of this type."""
+        return bool(self.names(model))
+
+    def addressed(self, effect: Effect, *, everywhere: bool = False) -> list[Effect]:
+        """Return an effect on a type of models as one on the model that owns its element; notes when several would do.
+
+        `everywhere`: what names no element is for all of them.
+        """
+        names = self.names(effect.model)
+        if len(names) > 1 and not (everywhere and not effect.element):
+            verbs = {name: self.context.models[name].actions[effect.action] for name in names}
+            taking = [name for name, verb in verbs.items() if not verb.check(effect.arguments, self.elements(name))[1]]
+            if len(taking) > 1:
+                of = f" have '{effect.element}'" if effect.element else " could be meant"
+                self.say("model", f"{' and '.join(taking)}{of}; say which: 'model: {taking[0]}'")
+            names = taking[:1] or names[:1]
+        return [replace(effect, model=name) for name in names]
+
+    def elements(self, name: str) -> Mapping[str, ElementSet]:
+        """Return the element sets of a model by its own name."""
+        return self.context.models[name].elements
 
     def known(self, key: str, model: str, elements: str, id: str) -> bool:
-        """Check an element's id where the model takes part; notes the nearest one."""
-        ids = self.context.models[model].elements[elements].ids if self.has(model) else ()
+        """Check an element's id where a model of the type takes part; notes the nearest one."""
+        ids = [one for name in self.names(model) for one in self.elements(name)[elements].ids]
         if self.has(model) and id not in ids:
-            self.say(key, nearest(id, ids, what=f"{elements} of {model}"))
+            self.say(key, nearest(id, ids, what=f"{elements} of {' and '.join(self.names(model))}"))
         return id in ids
 
     def middle(self, model: str, elements: str, id: str) -> tuple[float, float]:
         """Return the middle of an element that is there."""
-        shapes = self.context.models[model].elements[elements]
+        shapes = next(found for name in self.names(model) if id in (found := self.elements(name)[elements]).ids)
         x_m, y_m = _middle(np.asarray(shapes.shapes[shapes.ids.index(id)], float))
         return float(x_m), float(y_m)
 
     def closest(self, model: str, elements: str, at_m: tuple[float, float]) -> str:
-        """Return the element of a model nearest to a point."""
-        found = self.context.models[model].elements[elements]
-        away = [np.hypot(*(_middle(np.asarray(shape, float)) - at_m)) for shape in found.shapes]
-        return found.ids[int(np.argmin(away))]
+        """Return the element of a type of models nearest to a point."""
+        found = [pair for name in self.names(model) for pair in zip(*self._set(name, elements), strict=True)]
+        away = [np.hypot(*(_middle(np.asarray(shape, float)) - at_m)) for _, shape in found]
+        return found[int(np.argmin(away))][0]
+
+    def _set(self, name: str, elements: str) -> tuple[Sequence[str], Sequence[np.ndarray]]:
+        found = self.elements(name)[elements]
+        return found.ids, found.shapes
 
     def exposed(self, model: str, elements: str, facts: Mapping[str, Any] | None = None) -> list[Exposed]:
-        """Return all elements of a set with their middle, length and bore; none where the model takes no part or lies nowhere."""
-        if not self.has(model) or not len(self.context.models[model].elements[elements].shapes):
-            return []
-        found = self.context.models[model].elements[elements]
-        widths = self.context.models[model].looks().get("sets", {}).get(elements, {}).get("width_m")
+        """Return all elements of a set with their middle, length and bore; none where no such model takes part or it lies nowhere."""
+        return [one for name in self.names(model) for one in self._exposed(name, model, elements, facts or {})]
+
+    def _exposed(self, name: str, model: str, elements: str, facts: Mapping[str, Any]) -> list[Exposed]:
+        widths = self.context.models[name].looks().get("sets", {}).get(elements, {}).get("width_m")
         made = []
-        for i, (id, shape) in enumerate(zip(found.ids, found.shapes, strict=True)):
+        for i, (id, shape) in enumerate(zip(*self._set(name, elements), strict=False)):
             line = np.asarray(shape, float)
             x_m, y_m = _middle(line)
             own = {"length_m": float(np.hypot(*np.diff(line, axis=0).T).sum())} if len(line) > 1 else {}
             if isinstance(widths, Sequence):
                 own["diameter_m"] = float(widths[i])
-            made.append(Exposed(model, elements, id, float(x_m), float(y_m), own | dict(facts or {})))
+            made.append(Exposed(model, elements, id, float(x_m), float(y_m), own | dict(facts)))
         return made
 
     def transformers(self) -> list[Exposed]:
-        """Return the grid's transformers with their highest voltage."""
-        if not self.has("grid"):
-            return []
-        grid = self.context.models["grid"]
+        """Return the transformers of the grids with their highest voltage."""
+        return [one for name in self.names("grid") for one in self._transformers(name)]
+
+    def _transformers(self, name: str) -> list[Exposed]:
+        grid = self.context.models[name]
         kv = np.array(grid.looks().get("vn_kv", []), float)
         buses = np.array([_middle(np.asarray(shape, float)) for shape in grid.elements["bus"].shapes]).reshape(-1, 2)
         made = []
-        for one in self.exposed("grid", "trafo"):
+        for one in self._exposed(name, "grid", "trafo", {}):
             near = np.hypot(*(buses - (one.x_m, one.y_m)).T) <= NEAR_M if len(kv) == len(buses) else np.zeros(0, bool)
             facts = {"voltage_kv": float(kv[near].max())} if near.any() else {}
             made.append(Exposed("grid", "trafo", one.element, one.x_m, one.y_m, facts))

@@ -32,7 +32,13 @@ class Kind(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     strikes: ClassVar[tuple[str, ...]] = ()
-    """The models it acts on; what it would do to one that takes no part is left out, and said."""
+    """The types of models it acts on; what it would do to one that takes no part is left out, and said."""
+    also: ClassVar[tuple[str, ...]] = ()
+    """Further types that some entries act on; nothing is said where they take no part."""
+    everywhere: ClassVar[bool] = False
+    """Whether what names no element is for every model of its type: weather."""
+
+    model: str | tuple[str, ...] | None = Field(None, description="which models it is for, where several of a type would do")
 
     def effects(self, ground: Ground) -> list[Effect]:
         """Return what it does at known moments."""

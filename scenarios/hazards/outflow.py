@@ -34,6 +34,8 @@ class Outflow:
     start_s: int
     cold: bool
     rates: Callable[[int | None], Rates]
+    model: str = "air"
+    """The air it goes into."""
 
     def effects(self, shut_s: int | None) -> list[Effect]:
         """Return the releases and the stop at the end, from `shut_s` (second of the run) on as it is after that."""
@@ -41,9 +43,9 @@ class Outflow:
 
     def _effect(self, t_s: int, rate: float) -> Effect:
         if rate <= 0.0:
-            return Effect(t_s, "air", "stop", self.source, {"source": self.source}, "nothing more comes out")
+            return Effect(t_s, self.model, "stop", self.source, {"source": self.source}, "nothing more comes out")
         arguments = {"substance": self.substance, "rate_kg_per_s": rate, "source": self.source, "x_m": self.x_m, "y_m": self.y_m}
-        return Effect(t_s, "air", "release", self.source, {**arguments, "cold": self.cold}, f"{self.substance}: {rate:.2f} kg/s")
+        return Effect(t_s, self.model, "release", self.source, {**arguments, "cold": self.cold}, f"{self.substance}: {rate:.2f} kg/s")
 
 
 def stepped(

@@ -53,6 +53,7 @@ class GasRelease(Kind):
     """Natural gas leaks: out of a pipe of the gas network at its own pressure, or out of a closed volume that empties."""
 
     strikes: ClassVar[tuple[str, ...]] = ("air",)
+    also: ClassVar[tuple[str, ...]] = ("gas",)
 
     at: At
     hole: Hole

@@ -216,6 +216,69 @@ def test_a_mistake_is_one_line_with_what_would_be_right(pack, entry, said):
     assert all(problem.file for problem in error.value.problems)
 
 
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory):
+    """A pack whose scenario calls its models otherwise, and has two water networks with the same ids and a third with its own."""
+    folder = tmp_path_factory.mktemp("renamed")
+    called = {"sky": "air", "mains": "gas", "north": "water", "south": "water", "power": "grid", "wards": "health", "people": "crowd"}
+    lines, stanzas = [CITY], []
+    for name, kind in called.items():
+        (folder / "pack" / name).mkdir(parents=True)
+        files = dict(model_class(kind).demo(folder / "pack" / name).files)
+        roles = ", ".join(f"{role}: {path.relative_to(folder / 'pack').as_posix()}" for role, path in files.items())
+        lines.append(f"  {name}: {{files: {{{roles}}}}}\n")
+        stanzas.append(f"  {name}: {{type: {kind}}}\n")
+    (folder / "pack/sky/air.json").write_text(json.dumps(DEMO | {"sources": [], "sparks": []}))
+    (folder / "pack/city.yaml").write_text("".join(lines))
+    (folder / "struck.yaml").write_text(SCENARIO[: SCENARIO.index("  air:")] + "".join(stanzas))
+    return twin.load(folder / "struck.yaml")
+
+
+def posted(held):
+    return {(post.model, post.action) for post in build.plan(held).drivers["hazards"].begin()}
+
+
+def test_models_are_found_by_their_type_whatever_the_scenario_calls_them(renamed, tmp_path):
+    one_water = renamed.with_(models={"south": None}, hazards={"quake": QUAKE})
+    found = posted(one_water)
+    assert {"north", "power"} <= {model for model, _ in found} <= {"north", "mains", "power"}
+    plan = build.plan(one_water)
+    pipe, place = plan.models["north"].elements["pipe"].ids[0], plan.models["wards"].elements["place"].ids[0]
+    gate = plan.models["people"].elements["gate"].ids[0]
+    burst = {"kind": "pipe_burst", "at": "20:01", "pipe": pipe, "hole": "50 mm"}
+    gas = {"kind": "gas_release", "at": "20:01", "pipe": plan.models["mains"].elements["pipe"].ids[0], "hole": "20 mm", "ignition": "20:02"}
+    tanker = {"kind": "tanker_crash", "at": "20:02", "where": {"x": "-100 m", "y": "0 m"}, "substance": "chlorine", "inventory": "2 t"}
+    tanker |= {"hole": "15 mm", "injured": {"green": 3}}
+    track = [{"at": at, "centre": {"x": "0 m", "y": "9 km"}, "centre_hpa": 950, "radius": "30 km"} for at in ("20:00", "20:20")]
+    more = {
+        "burst": burst, "tanker": tanker, "storm": {"kind": "typhoon", "track": track},
+        "shut": {"kind": "crowd", "at": "20:05", "shut": [gate]},
+        "heat": {"kind": "heatwave", "at": "20:01", "days": 1.0, "high_c": 40.0, "demand": ["grid", "water"]},
+    }  # fmt: skip
+    found = posted(one_water.with_(hazards=more))
+    assert {("north", "burst"), ("wards", "bring"), ("people", "close_gate"), ("sky", "set_wind")} <= found
+    assert {("power", "scale_load"), ("north", "set_demand")} <= found and place
+    lit = one_water.with_(hazards={"quake": None, "gas": gas}, models={"sky": None})
+    assert posted(lit) == {("mains", "leak")}
+    quiet = renamed.with_(models=dict.fromkeys(("mains", "north", "south", "power", "wards", "people")), duration="6 min")
+    stop = {"stop": {"at": "20:03", "do": "sky.stop", "source": "release_1"}}
+    run = twin.simulate(quiet.with_(hazards={"line": LINE | {"section": "200 m"}}, timeline=stop), tmp_path / "run")
+    assert run.fields["sky"].emission_kg_per_s.sel(source="release_1").values[2] > 25
+    assert any("shut: what lies between" in what for _, _, what in notes(run)), "a stop is heard from it too"
+
+
+def test_of_two_models_of_a_type_the_entry_says_which_is_meant(renamed):
+    pipe = build.plan(renamed).models["north"].elements["pipe"].ids[0]
+    burst = {"kind": "pipe_burst", "at": "20:01", "pipe": pipe, "hole": "50 mm"}
+    with pytest.raises(InputError, match=r"hazards.burst.model: north and south have .*; say which: 'model: north'"):
+        build.plan(renamed.with_(hazards={"burst": burst}))
+    assert posted(renamed.with_(hazards={"burst": burst | {"model": "south"}})) == {("south", "burst")}
+    with pytest.raises(InputError, match=r"hazards.burst.model: .*did you mean 'south'"):
+        build.plan(renamed.with_(hazards={"burst": burst | {"model": "sout"}}))
+    shaken = posted(renamed.with_(hazards={"quake": QUAKE | {"model": ["north"]}}))
+    assert "power" in {model for model, _ in shaken} and "south" not in {model for model, _ in shaken}
+
+
 def test_the_schema_knows_every_kind():
     from scenarios.hazards.driver import KINDS, Hazards
 
