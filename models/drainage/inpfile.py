@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-from twin.errors import InputError, Problem
+from twin.sectioned import SectionedFile
 
 SECTIONS = (
     *("TITLE", "OPTIONS", "REPORT", "FILES", "RAINGAGES", "EVAPORATION", "TEMPERATURE", "ADJUSTMENTS", "SUBCATCHMENTS", "SUBAREAS"),
@@ -18,7 +16,6 @@ SECTIONS = (
     *("BACKDROP", "TAGS", "PROFILES", "EVENTS"),
 )
 """SWMM 5.2 user's manual, appendix D."""
-LARGEST = 1e9
 LONGEST_LINE = 1000
 """Bytes; SWMM reads what is beyond its 1,023rd byte as a line of its own, even of a comment."""
 _WORD = re.compile(r'"([^"]*)"?|([^ \t]+)')
@@ -26,30 +23,16 @@ _NEEDS = {"JUNCTIONS": 2, "OUTFALLS": 3, "STORAGE": 6, "CONDUITS": 7, "PUMPS": 3
 _NEEDS |= {"COORDINATES": 3, "VERTICES": 3, "POLYGONS": 3, "ORIFICES": 6, "WEIRS": 6, "OUTLETS": 5, "DIVIDERS": 4, "OPTIONS": 2}
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of a section: its words and its line number."""
-
-    words: tuple[str, ...]
-    line: int
-
-
 def split(line: str) -> tuple[str, ...]:
     """Return the words of a line as SWMM sees them: parted by blanks and tabs, quoted ones whole and without quotes, no comment."""
     return tuple(found[1] if found[2] is None else found[2] for found in _WORD.finditer(line.split(";", 1)[0]))
 
 
-class InpFile:
+class InpFile(SectionedFile):
     """A file's rows by section; `problems` collects what is wrong."""
 
     def __init__(self, file: Path) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-        self.rows: dict[str, list[Row]] = {name: [] for name in SECTIONS}
-
-    def wrong(self, what: str, line: int = 0) -> None:
-        """Note a problem of this file."""
-        self.problems.append(Problem(what, str(self.file), line))
+        super().__init__(file, SECTIONS, "a SWMM network")
 
     def read(self) -> None:
         """Sort the file's lines into `rows`."""
@@ -64,27 +47,11 @@ class InpFile:
             elif words and not section and not self.problems:
                 self.wrong(f"'{raw.strip()[:30]}' stands before any section; a SWMM file starts with [TITLE] or [OPTIONS]", number)
             elif words and section:
-                if len(words) < _NEEDS.get(section, 0):
-                    self.wrong(f"a line of [{section}] needs at least {_NEEDS[section]} values, here are {len(words)}", number)
-                else:
-                    self.rows[section].append(Row(words, number))
+                self.keep(section, words, number, _NEEDS.get(section, 0))
 
     def lines(self) -> list[str]:
         """Return the lines as SWMM counts them: other separators of Unicode end no line there."""
         return re.split(r"\r\n|\r|\n", self.text())
-
-    def text(self) -> str:
-        """Return the file as text; InputError if it cannot be read as such."""
-        try:
-            data = self.file.read_bytes()
-        except OSError as error:
-            raise InputError(Problem(f"cannot be read: {error.strerror or error}", str(self.file))) from None
-        if b"\0" in data:
-            raise InputError(Problem("is not a text file; a SWMM network is text ending in .inp", str(self.file)))
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return data.decode("latin-1")
 
     def _section(self, text: str, line: int) -> str:
         name = text.strip("[] \t").upper()
@@ -96,18 +63,3 @@ class InpFile:
     def option(self, name: str, default: str) -> str:
         """Return the value of an option as the file says it, upper case."""
         return next((row.words[1].upper() for row in self.rows["OPTIONS"] if row.words[0].upper() == name), default)
-
-    def number(self, row: Row, place: int, what: str, *, above: float = -math.inf, default: str = "0") -> float:
-        """Return the number at `place` of a row; a problem if it is none or not above the bound."""
-        text = row.words[place] if place < len(row.words) else default
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not abs(value) <= LARGEST:
-            self.wrong(f"{what} of '{row.words[0]}' is '{text}'; a number is needed", row.line)
-            return 1.0
-        if value <= above:
-            self.wrong(f"{what} of '{row.words[0]}' is {text}; it must be above {above:g}", row.line)
-            return 1.0
-        return value

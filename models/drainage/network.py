@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from models.drainage.csvrows import read_rows
-from models.drainage.inpfile import InpFile, Row
+from models.drainage.inpfile import InpFile
 from models.drainage.series import Series, read_begin, read_series
 from twin.errors import InputError, Problem, nearest
 from twin.ports import ElementSet
+from twin.sectioned import Row
 
 FOOT_M = 0.3048
 FLOW_M3_PER_S = {"CFS": FOOT_M**3, "GPM": 231 * 0.0254**3 / 60, "MGD": 231e6 * 0.0254**3 / 86400, "CMS": 1.0, "LPS": 1e-3}

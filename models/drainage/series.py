@@ -6,7 +6,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models.drainage.inpfile import InpFile, Row
+from models.drainage.inpfile import InpFile
+from twin.sectioned import Row
 
 
 @dataclass(frozen=True)

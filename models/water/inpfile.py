@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-from twin.errors import SHOWN_PROBLEMS, InputError, Problem, nearest
+from twin.errors import nearest
+from twin.sectioned import SectionedFile
 
 SECTIONS = (
     *("TITLE", "JUNCTIONS", "RESERVOIRS", "TANKS", "PIPES", "PUMPS", "VALVES", "TAGS", "DEMANDS", "STATUS", "PATTERNS", "CURVES"),
@@ -19,39 +18,23 @@ _BETWEEN = " \t\r,"
 _FILES = {"OPTIONS": ("HYDR", "MAP"), "REPORT": ("FILE",)}
 """Words, as EPANET abbreviates them, whose line names another file."""
 LONGEST_LINE = 1000
-LARGEST_BYTES = 32_000_000
-LARGEST = 1e12
-"""A larger number is no demand, length or head of a network."""
 _NEEDS = {"JUNCTIONS": 1, "RESERVOIRS": 2, "TANKS": 6, "PIPES": 6, "PUMPS": 4, "VALVES": 6, "COORDINATES": 3, "VERTICES": 3}
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of a section: its words and its line number."""
-
-    words: tuple[str, ...]
-    line: int
-
-
-class InpFile:
+class InpFile(SectionedFile):
     """A file's rows by section; `problems` collects what is wrong."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-        self.rows: dict[str, list[Row]] = {name: [] for name in SECTIONS}
-        self.last_line = 0
+    largest = 1e12
+    """A larger number is no demand, length or head of a network."""
 
-    def wrong(self, what: str, line: int = 0) -> None:
-        """Note a problem of this file; InputError when there are more than are shown."""
-        self.problems.append(Problem(what, str(self.file), line))
-        if len(self.problems) > SHOWN_PROBLEMS:
-            raise InputError(self.problems)
+    def __init__(self, file: Path) -> None:
+        super().__init__(file, SECTIONS, "an EPANET network")
+        self.last_line = 0
 
     def read(self) -> None:
         """Sort the file's lines into `rows`."""
         section = ""
-        for number, raw in enumerate(self._text().split("\n"), 1):
+        for number, raw in enumerate(self.text().split("\n"), 1):
             self.last_line = number
             text = raw.split(";", 1)[0].strip(_BETWEEN)
             if strange := self._strange(raw.removesuffix("\r"), text):
@@ -77,20 +60,6 @@ class InpFile:
             return "control characters in this line; write plain text"
         return "a quote before a section's name" if text.startswith('"') and "[" in text else ""
 
-    def _text(self) -> str:
-        try:
-            if self.file.stat().st_size > LARGEST_BYTES:
-                raise InputError(Problem(f"larger than the {LARGEST_BYTES:,} bytes that are read", str(self.file)))
-            data = self.file.read_bytes()
-        except OSError as error:
-            raise InputError(Problem(f"cannot be read: {error.strerror or error}", str(self.file))) from None
-        if b"\0" in data:
-            raise InputError(Problem("is not a text file; an EPANET network is text ending in .inp", str(self.file)))
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return data.decode("latin-1")
-
     def _section(self, text: str, line: int) -> str:
         name = text.strip("[] \t").upper()
         full = next((known for known in SECTIONS if known.startswith(name[:4]) and len(name) >= 3), "")
@@ -100,24 +69,5 @@ class InpFile:
 
     def _row(self, section: str, words: tuple[str, ...], line: int) -> None:
         if section == "TANKS" and len(words) in (2, 3):
-            self.rows["RESERVOIRS"].append(Row(words, line))
-            return
-        if len(words) < _NEEDS.get(section, 0):
-            self.wrong(f"a line of [{section}] needs at least {_NEEDS[section]} values, here are {len(words)}", line)
-            return
-        self.rows[section].append(Row(words, line))
-
-    def number(self, row: Row, place: int, what: str, *, above: float = -math.inf) -> float:
-        """Return the number at `place` of a row; a problem if it is none or not above the bound."""
-        text = row.words[place] if place < len(row.words) else "0"
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not abs(value) <= LARGEST:
-            self.wrong(f"{what} of '{row.words[0]}' is '{text}'; a number is needed", row.line)
-            return 1.0
-        if value <= above:
-            self.wrong(f"{what} of '{row.words[0]}' is {text}; it must be above {above:g}", row.line)
-            return 1.0
-        return value
+            section = "RESERVOIRS"
+        self.keep(section, words, line, _NEEDS.get(section, 0))
