@@ -1,4 +1,4 @@
-"""One evening, second by second: decisions, mouths, gates, boarding, cars and what is to be reported."""
+"""One evening, second by second: decisions, mouths, gates, boarding and cars."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from models.crowd.decide import CAR, COMING, GONE, INBOUND, LEAVING, SEATED, Out
 from models.crowd.engine import INSIDE, SEATING, Movement
 from models.crowd.kernel import fruin_level
 from models.crowd.stations import Boarding, CarParks
+from models.crowd.watch import Watch
 
 if TYPE_CHECKING:
     from models.crowd.model import Crowd
@@ -22,10 +23,6 @@ WINDOW_S = 10
 """Gate flow is averaged over this."""
 CLEAR_COST = 20.0
 """What a metre in a cleared area costs who looks for a way: people leave it by the nearest side and go round it."""
-DENSE_PER_M2, THINNED_PER_M2 = 4.0, 3.5
-"""An area is reported above the first and again below the second (planning limit 4 /m2; Fruin 1971: contact at 3.57)."""
-JAMMED_S = 180.0
-"""A gate is reported as jammed when those before it need longer than this at its capacity."""
 
 
 class Evening:
@@ -51,7 +48,7 @@ class Evening:
         self.town = Town(self.groups, target_modes(self.net))
         source = str(crowd.setup.file("areas"))
         self.movement = Movement(self.net, self.of, cell_m=options.cell, dt_s=options.dt, source=source, inflow=coming)
-        self.boarding = Boarding(self.net.stations)
+        self.boarding = Boarding(self.net.stations, options.free_places)
         self.parks = CarParks(self.net.carparks)
         sectors, areas, gates = len(self.net.sectors), len(self.net.areas), len(self.net.gates)
         self.mouth: list[list[int]] = [[] for _ in range(sectors)]
@@ -68,9 +65,7 @@ class Evening:
         self.walked = np.zeros(len(self.net.exits), np.int64)
         self.advice = Advice(areas, gates, len(self.groups), [crowd.setup.seed, *crowd.setup.name.encode()])
         self.lit, self.leaking, self.alerted = np.ones(areas, bool), np.zeros(areas, bool), np.zeros(areas, bool)
-        self.dense, self.jammed = np.zeros(areas, bool), np.zeros(gates, bool)
-        self.clearing_s = np.full(areas, -1, np.int64)
-        self.emptied = np.zeros(2, bool)
+        self.watch = Watch(crowd, areas, gates)
         self.near, self.way = self.movement.tables()
 
     @property
@@ -201,15 +196,14 @@ class Evening:
     def _clear(self, area: int, why: str) -> None:
         """Start clearing an area: its seats too."""
         groups = self.groups
-        self.clearing_s[area] = self.now_s
-        self.crowd.area_clearing(area, why=why, people=int(self.movement.walkers.counts()[area]))
+        self.watch.clears(area, why, int(self.movement.walkers.counts()[area]), self.now_s)
         there = np.isin(groups.sector, np.flatnonzero(self.sector_area == area)) & (groups.state == SEATED)
         groups.held[there] = False
         groups.leave_s[there] = np.minimum(groups.leave_s[there], self.now_s + groups.lag_s[there])
 
     def _weigh(self, served: np.ndarray) -> None:
         """Compute the ways again: darkness and cleared areas cost more; everybody on the way hears of it."""
-        self.clearing_s[~self.cleared] = -1
+        self.watch.keep(self.cleared)
         self._set_ways()
         self._announce(served)
         self._tell(self.on_their_way)
@@ -312,7 +306,7 @@ class Evening:
         stations = len(self.net.stations)
         wait_s[:stations] = np.where(self.serves, self.boarding.wait_s(to[:stations], self.serves), np.inf)
         wait_s[self.cleared[self.movement.target_area] & (self.movement.target_area >= 0)] = np.inf
-        self._report_jams(gate_s, before, now_s)
+        self.watch.jams(gate_s, before, now_s)
         return Outlook(self.near, self.way, gate_s, wait_s)
 
     def _queue_s(self, before: np.ndarray) -> np.ndarray:
@@ -333,16 +327,7 @@ class Evening:
             queue_s = self._queue_s(before)
             moving.inflow.choose(rows, queue_s, groups, self.crowd.rng, now_s)
             moving.inflow.set_off(fresh, groups, self.first)
-            self._report_jams(queue_s, before, now_s)
-
-    def _report_jams(self, gate_s: np.ndarray, before: np.ndarray, now_s: int) -> None:
-        jam = (before > 0) & (gate_s > JAMMED_S)
-        flows = self.jammed & ((before == 0) | (gate_s < JAMMED_S / 2))
-        for gate in np.flatnonzero(jam & ~self.jammed).tolist():
-            self.crowd.gate_jammed(gate, happened_s=now_s, people=int(before[gate]))
-        for gate in np.flatnonzero(flows).tolist():
-            self.crowd.gate_flows(gate, happened_s=now_s)
-        self.jammed = (self.jammed | jam) & ~flows
+            self.watch.jams(queue_s, before, now_s)
 
     def _second(self, now_s: int) -> None:
         """Move everybody through one second."""
@@ -387,21 +372,9 @@ class Evening:
 
     def _report(self, now_s: int) -> None:
         """Give the notices of what has become true at `now_s`."""
-        crowd, walkers = self.crowd, self.movement.walkers
-        density, counts = self.movement.density_per_m2(), walkers.counts()
-        for area in np.flatnonzero(~self.dense & (density > DENSE_PER_M2)).tolist():
-            crowd.density_high(area, happened_s=now_s, density_per_m2=round(float(density[area]), 3))
-        for area in np.flatnonzero(self.dense & (density < THINNED_PER_M2)).tolist():
-            crowd.density_normal(area, happened_s=now_s)
-        self.dense = np.where(self.dense, density >= THINNED_PER_M2, density > DENSE_PER_M2)
-        for area in np.flatnonzero((self.clearing_s >= 0) & (counts == 0)).tolist():
-            crowd.area_cleared(area, happened_s=now_s, took_s=float(now_s - self.clearing_s[area]))
-            self.clearing_s[area] = -1
-        empty = np.array([self.in_venue() == 0 and not np.isin(self.groups.state, (COMING, INBOUND)).any(), self.gone() == self.people])
-        for k, notice in enumerate((crowd.venue_empty, crowd.everybody_gone)):
-            if empty[k] and not self.emptied[k]:
-                notice(0, happened_s=now_s, people=self.people)
-        self.emptied |= empty
+        self.watch.areas(self.movement.density_per_m2(), self.movement.walkers.counts(), now_s)
+        left = self.in_venue() == 0 and not np.isin(self.groups.state, (COMING, INBOUND)).any()
+        self.watch.empty(left, self.gone() == self.people, self.people, now_s)
 
     # ---- what can be seen
 
@@ -455,7 +428,7 @@ class Evening:
 
     _SAVED = (
         *("mouth_credit", "open_share", "metered_per_s", "barred", "untold", "limit", "recent", "walked"),
-        *("lit", "leaking", "alerted", "dense", "jammed", "clearing_s", "emptied"),
+        *("lit", "leaking", "alerted"),
     )
 
     def save(self) -> dict[str, Any]:
@@ -463,7 +436,7 @@ class Evening:
         own = {name: getattr(self, name).copy() for name in self._SAVED}
         waiting = np.array([person for queue in self.mouth for person in queue], np.int64)
         lengths = np.array([len(queue) for queue in self.mouth], np.int64)
-        parts = {"groups": self.groups.save(), "movement": self.movement.save(), "advice": self.advice.save()}
+        parts = {"groups": self.groups.save(), "movement": self.movement.save(), "advice": self.advice.save(), "watch": self.watch.save()}
         return {**own, **parts, "boarding": self.boarding.save(), "parks": self.parks.save(), "mouth": waiting, "mouth_len": lengths}
 
     def load(self, saved: dict[str, Any]) -> None:
@@ -472,6 +445,7 @@ class Evening:
             getattr(self, name)[...] = saved[name]
         self.groups.load(saved["groups"])
         self.advice.load(saved["advice"])
+        self.watch.load(saved["watch"])
         self.boarding.load(saved["boarding"])
         self.parks.load(saved["parks"])
         self.mouth = [part.tolist() for part in np.split(saved["mouth"], np.cumsum(saved["mouth_len"])[:-1])]

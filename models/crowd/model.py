@@ -56,6 +56,7 @@ class CrowdOptions(Options):
     stations: dict[str, float] | None = Field(
         None, description="weights by which those who come by train or coach are spread over stations; what these carry unless given"
     )
+    free_places: float = Field(1.0, gt=0, le=1, description="share of the pack's places in a metro train that is free when it comes")
     barred: dict[str, works.Ring] = Field({}, max_length=50, description="rings of ground that people are kept off, by name")
     footbridges: dict[str, works.Footbridge] = Field(
         {},
@@ -132,6 +133,7 @@ class Crowd(Model):
     area_clearing = Notice(at="area", severity="warning")
     area_cleared = Notice(at="area")
     area_advised = Notice(at="area", severity="warning")
+    threat_reported = Notice(at="area", severity="warning")
     went_dark = Notice(at="area", severity="warning")
     station_closed = Notice(at="station", severity="warning")
     station_opened = Notice(at="station")
@@ -248,6 +250,11 @@ class Crowd(Model):
     def alert(self, area: AreaId, text: str = "") -> None:
         """Send everybody away from `area`, those in its seats included; others keep clear until `all_clear`."""
         self.evening.alert(self.index("area", area), text)
+
+    @action
+    def report_threat(self, area: AreaId, text: str = "") -> None:
+        """Tell those in charge that something threatens `area`, by a caller or a steward; nobody is sent away by that alone."""
+        self.threat_reported(self.index("area", area), **({"why": text} if text else {}))
 
     @action
     def advise(self, area: AreaId | None = None, gate: GateId | None = None, text: str = "") -> None:

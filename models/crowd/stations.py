@@ -20,16 +20,19 @@ class Boarding:
 
     On each track a vehicle comes every `headway_s`; the tracks are evenly staggered, so one comes every
     `headway_s / tracks`. It stays `dwell_s` and takes at most `boarding_per_s` people a second through its
-    doors, and at most `capacity` in all. A station without power, or stopped, has none; after it resumes the
-    first comes one interval later. Buses may come in place of its trains; they need no power.
+    doors, and at most `capacity` in all, of a metro train the share of it that is free when it comes. A station
+    without power, or stopped, has none; after it resumes the first comes one interval later. Buses may come in
+    place of its trains; they need no power.
     """
 
-    def __init__(self, stations: Sequence[Station]) -> None:
+    def __init__(self, stations: Sequence[Station], free_places: float = 1.0) -> None:
         count = len(stations)
         self.stations = tuple(stations)
         self.tracks = np.array([s.tracks for s in stations], float)
         self.dwell_s = np.array([s.dwell_s for s in stations], np.int64)
-        self.capacity = np.array([s.capacity for s in stations], np.int64)
+        free = [max(round(s.capacity * free_places), 1) if s.kind == "metro" else s.capacity for s in stations]
+        self.capacity = np.array(free, np.int64)
+        self.train_capacity = self.capacity.copy()
         self.rate_per_s = np.array([s.boarding_per_s for s in stations], float)
         self.headway_s = np.array([s.headway_s for s in stations], float)
         self.train_headway_s = self.headway_s.copy()
@@ -83,7 +86,7 @@ class Boarding:
                 train.dwell_s,
                 self.train_headway_s[station],
             )
-            self.capacity[station], self.rate_per_s[station] = train.capacity, train.boarding_per_s
+            self.capacity[station], self.rate_per_s[station] = self.train_capacity[station], train.boarding_per_s
             self.bridged[station], self.stopped[station] = False, True
 
     def switch(self, station: int, now_s: int, *, stopped: bool | None = None, powered: bool | None = None) -> None:

@@ -205,6 +205,16 @@ def test_an_alert_in_the_stand_empties_the_seats_before_the_event_ends(make) -> 
     assert said(crowd, "area_clearing")[0].facts["why"] == "leave now"
 
 
+def test_a_threat_that_is_reported_is_told_to_those_in_charge_and_moves_nobody(make) -> None:
+    crowd = make(people=60, ends="+30 min")
+    run(crowd, 30)
+    crowd.report_threat("bowl", text="a caller says so")
+    run(crowd, 300)
+    (told,) = said(crowd, "threat_reported")
+    assert (told.element, told.happened_s, told.facts) == ("bowl", 30, {"why": "a caller says so"})
+    assert crowd.seated[0] == 60 and not crowd.cleared.any()
+
+
 def test_held_sectors_leave_in_the_shares_they_are_released(make) -> None:
     crowd = make(people=80)
     crowd.hold("stand")

@@ -122,3 +122,12 @@ def test_a_saved_queue_is_restored() -> None:
         one.ready(park, group)
     other.load(one.save())
     assert other.queues == [[2], [4, 9]]
+
+
+def test_a_train_that_comes_part_full_takes_only_what_is_free_and_a_coach_is_its_own() -> None:
+    service = Boarding([station()], free_places=0.33)
+    assert board(service, 240)[120:].sum() == 33
+    service.bus_bridge(0, 1, 120.0, 240)
+    service.trains_again(0)
+    assert service.capacity[0] == 33, "after the buses of a bridge as before it"
+    assert Boarding([station(kind="coach")], free_places=0.33).capacity[0] == 100
