@@ -368,8 +368,14 @@ class Movement:
         at = order[first[here]]
         inside = self.leg[w.id[at]] == INSIDE
         on = np.flatnonzero(here)
+        at_gate = at[inside]
+        x_m, y_m = w.x_m[at_gate], w.y_m[at_gate]
+        back_x_m, back_y_m = (self.ground.cell_m * self.outward[groups.gate[self.group[w.id[at_gate]]]]).T
         for g in self.venue:
-            near[on[inside], g] = self.fields.distance_m(int(self.gate_field[g]), w.x_m[at[inside]], w.y_m[at[inside]]) / WALK_M_PER_S
+            far_m = self.fields.distance_m(int(self.gate_field[g]), x_m, y_m)
+            # who stands in the line of a gate may be in a cell whose middle lies beyond it, from which no way leads to the others
+            behind_m = self.fields.distance_m(int(self.gate_field[g]), x_m - back_x_m, y_m - back_y_m)
+            near[on[inside], g] = np.where(np.isfinite(far_m), far_m, behind_m) / WALK_M_PER_S
         for t, field in enumerate(self.way_field.tolist()):
             direct[on, t] = self.fields.distance_m(field, w.x_m[at], w.y_m[at]) / WALK_M_PER_S
         near[~here] = outlook.near_s[groups.sector[rows[~here]]]

@@ -172,6 +172,18 @@ def test_a_gate_that_closes_while_people_queue_at_it_loses_them_to_the_other(mak
     assert crowd.is_open[1]
 
 
+def test_who_stands_in_the_very_line_of_a_gate_that_closes_turns_back_too(make, two_sides) -> None:
+    crowd = make(network=two_sides, people=200, modes={"foot": 1.0}, cell="1.9 m")
+    crowd.narrow_gate("gate_e", 0.2)
+    run(crowd, 60)
+    walkers = crowd.evening.movement.walkers
+    pressed = (walkers.y_m > 11.4) & (walkers.y_m < 12.0) & (walkers.x_m > 13)
+    assert pressed.sum() >= 3, "their cell of the raster, 11.4 m to 13.3 m, has its middle beyond the line at 12 m"
+    crowd.close_gate("gate_e")
+    run(crowd, 500)
+    assert crowd.gone[0] == 200
+
+
 def test_a_gas_leak_clears_its_area_and_diverts_the_others(make, two_sides) -> None:
     crowd = make(network=two_sides, people=200, modes={"foot": 1.0})
     run(crowd, 22)
