@@ -232,7 +232,8 @@ def compute(run: Run, kpis: Iterable[Kpi]) -> list[dict[str, Any]]:
     """Return one row a KPI from what a run recorded: name, value, unit, target, verdict, label.
 
     `value` is None when the figure has none: nothing in the window, or a threshold that was never reached.
-    `verdict`: met, missed, `not reached`, or `no target`.
+    `verdict`: met, missed, `not reached`, or `no target`; of rows that a section of the scenario writes which this run does not have,
+    `no` and the section: nobody could reach it, and nobody failed to.
     """
     return [_row(run, kpi) for kpi in kpis]
 
@@ -245,7 +246,14 @@ def _row(run: Run, kpi: Kpi) -> dict[str, Any]:
     shown = kpi.shown_unit(natural)
     scaled = None if value is None else value * units.factor(natural, shown)
     row = {"name": kpi.name, "value": scaled, "unit": shown, "target": kpi.target}
-    return row | {"verdict": _verdict(kpi, value, natural), "label": kpi.label or kpi.name.replace("_", " ")}
+    absent = _absent(run, kpi)
+    return row | {"verdict": f"no {absent}" if absent else _verdict(kpi, value, natural), "label": kpi.label or kpi.name.replace("_", " ")}
+
+
+def _absent(run: Run, kpi: Kpi) -> str:
+    """Return the section of the scenario whose rows a KPI is of, if the run is without; '' of all others."""
+    section = kpi.of.split(".", 2)[1] if kpi.of_events else ""
+    return section if section and section not in run.models and not run.scenario.get(section) else ""
 
 
 def _verdict(kpi: Kpi, value: float | None, unit: str) -> str:

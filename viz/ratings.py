@@ -11,6 +11,7 @@ from typing import Any
 from twin.errors import StorageError
 from twin.results import Run
 from viz import written
+from viz.words import judged
 
 NEAR = 0.10
 """A target that was missed by no more than this share of it counts as some challenge, by more as a major one."""
@@ -59,12 +60,21 @@ def missed_by(row: Mapping[str, Any]) -> float | None:
 def rate(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """Return the letter and the reason for an objective with these KPI rows (`Run.kpis`).
 
-    Only KPIs with a target count. None of those: not assessed. One of them not reached: U. All met: P. Each missed
-    one by at most `NEAR` of its target: S. Some met: M. None met: U.
+    Only KPIs with a target count, and of these not those that the run could not reach for want of a section (`no plans`). None of
+    those: not assessed. One of them not reached: U. All met: P. Each missed one by at most `NEAR` of its target: S. Some met: M.
+    None met: U.
     """
-    counted = [row for row in rows if row["target"]]
+    counted = [row for row in rows if judged(row)]
     if not counted:
-        return "", "no KPI of it has a target" if rows else "the run has no figures of its KPIs"
+        without = sorted({str(row["verdict"]) for row in rows if row["target"]})
+        return (
+            "",
+            f"the run has {', '.join(without)}"
+            if without
+            else "no KPI of it has a target"
+            if rows
+            else "the run has no figures of its KPIs",
+        )
     verdicts = [row["verdict"] for row in counted]
     missed = [row for row in counted if row["verdict"] == "missed"]
     names = ", ".join(str(row["name"]) for row in missed)
@@ -96,7 +106,7 @@ def ratings(run: Run) -> list[Rating]:
             raise StorageError(f"{run.path / 'manifest.json'}: is damaged: an objective without name, text or kpis")
         kpis = tuple(str(name) for name in said["kpis"])
         letter, why = rate([figures[name] for name in kpis if name in figures])
-        beside = [name for name in kpis if name not in figures or not figures[name]["target"]]
+        beside = [name for name in kpis if name not in figures or not judged(figures[name])]
         if letter and beside:
             why += f"; not counted, as without target or value: {', '.join(beside)}"
         if cut and letter:

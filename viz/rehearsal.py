@@ -15,7 +15,7 @@ from viz.output import writing
 from viz.page import Block, Bullets, Document, Facts, Note, Picture, Pictures, Section, Text
 from viz.typeset import escape_markdown
 from viz.whereabouts import Whereabouts
-from viz.words import clock_span, place_name, plural, status_cell
+from viz.words import clock_span, judged, place_name, plural, status_cell
 
 SIDES = ("nothing", "plan")
 """How the two runs are called in tables: without the scenario's plans, and with them."""
@@ -109,7 +109,7 @@ def _reduced(one: Rehearsed) -> list[Block]:
 
 def _summary(one: Rehearsed) -> str:
     """Say in a sentence what came of it; the index takes it from here."""
-    met = [[row["verdict"] == "met" for row in tables.rows_of(run) if row["target"]] for run in (one.run, one.nothing) if run is not None]
+    met = [[row["verdict"] == "met" for row in tables.rows_of(run) if judged(row)] for run in (one.run, one.nothing) if run is not None]
     if not met[0]:
         return "No key figure has a target."
     said = f"{sum(met[0])} of {plural(len(met[0]), 'target')} met"

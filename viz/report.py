@@ -11,7 +11,7 @@ from twin.results import Run
 from viz import charts, evidence, ratings, story, tables, typeset
 from viz.page import Block, Bullets, Cell, Document, Facts, Note, Pictures, Section, Table, Text, Tiles
 from viz.whereabouts import Whereabouts
-from viz.words import clock_span, figure, place_name, plural, status_cell, target
+from viz.words import clock_span, figure, judged, place_name, plural, status_cell, target
 
 ROWS = 60
 """So many rows of the journal are written out; the table of their kinds holds them all."""
@@ -98,7 +98,7 @@ def _summary(found: Found) -> list[Block]:
         upto = "at the end" if run.committed_s >= run.duration_s else "where the record ends"
         were = _were(int(off.max()))
         said.append(f"At {worst}, the worst moment, {most} that {were} on at the start {were} off; {upto}, {still}.")
-    met = [row["verdict"] for row in found.kpis if row["target"]]
+    met = [row["verdict"] for row in found.kpis if judged(row)]
     none = "No key figure has a target." if found.kpis else "The run has no key figures."
     said.append(f"{met.count('met')} of {plural(len(met), 'target')} {_were(len(met))} met." if met else none)
     letters = [one.letter for one in found.rated]

@@ -8,7 +8,7 @@ from typing import Any
 from twin.results import Run
 from viz import evidence, ratings, written
 from viz.page import Block, Cell, Table, Text
-from viz.words import figure, number, target, unit, verdict_cell
+from viz.words import figure, judged, number, target, unit, verdict_cell
 
 Pairs = Sequence[tuple[str, dict[str, Any] | None, dict[str, Any] | None]]
 """Of every KPI of two runs its name and both rows, the second in the unit of the first; None where a run has it not."""
@@ -60,7 +60,7 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, s
 def better(one: Mapping[str, Any], other: Mapping[str, Any], names: tuple[str, str] = ("A", "B")) -> Cell:
     """Say which run is better by the direction of the target; without a common one it is not assessed."""
     signs = {str(row["target"]).strip()[:1] for row in (one, other)}
-    if signs not in ({"<"}, {">"}) or one["unit"] != other["unit"]:
+    if not (judged(one) and judged(other)) or signs not in ({"<"}, {">"}) or one["unit"] != other["unit"]:
         return Cell("not assessed", "quiet")
     values = [row["value"] for row in (one, other)]
     if None in values:

@@ -85,6 +85,11 @@ def verdict_cell(row: Mapping[str, Any]) -> Cell:
     return Cell(verdict, {"met": "good", "missed": "bad", "not reached": "bad"}.get(verdict, "quiet"))
 
 
+def judged(row: Mapping[str, Any]) -> bool:
+    """Whether a KPI says something for or against a run: it has a target, and the run has what could reach it."""
+    return bool(row["target"]) and row["verdict"] in ("met", "missed", "not reached")
+
+
 def status_cell(run: Run) -> Cell:
     """Return how a run ended, coloured."""
     return Cell(run.status, {"done": "good", "degraded": "warn"}.get(run.status, "bad"))

@@ -18,7 +18,7 @@ def run(tmp_path_factory):
 
 def one(run, **said):
     """Compute one KPI and return its row."""
-    kpis, faults = kpi.read({"figure": {key.rstrip("_"): value for key, value in said.items()}}, recorded.SHEETS)
+    kpis, faults = kpi.read({"figure": {key.rstrip("_"): value for key, value in said.items()}}, recorded.SHEETS, {"plans": ("decided",)})
     assert faults == []
     (row,) = kpi.compute(run, kpis)
     return row
@@ -122,6 +122,12 @@ def test_numbers_in_the_facts_of_events_are_summed_up(run):
     assert one(run, **said | {"fact": "none_s"}, over="max", target="<= 10 min")["verdict"] == "not reached"
     assert faults(**said, over="count") == ["figure.over: no way to sum up events 'count'; known: mean, min, max, sum"]
     assert faults(of="water.pressure_m", at="J1", over="min", fact="x") == ["figure.fact: `fact` has a meaning for events alone"]
+
+
+def test_what_only_a_section_could_reach_that_the_run_has_not_is_not_held_against_it(run):
+    said = {"of": "events.plans.decided", "fact": "waited_s", "over": "max", "target": "<= 10 min"}
+    assert (one(run, **said)["value"], one(run, **said)["verdict"]) == (None, "no plans")
+    assert one(run, of="events.plans.decided", over="count", target=">= 1")["verdict"] == "no plans"
 
 
 def test_rows_of_drivers_are_known_where_they_say_so():

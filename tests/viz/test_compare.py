@@ -107,6 +107,7 @@ def test_higher_is_better_where_the_target_says_so():
     assert tables.better(one, one | {"value": None, "verdict": "not reached"}).text == "A"
     missed = one | {"verdict": "missed"}
     assert tables.better(missed, one | {"value": None, "verdict": "not reached"}).text == "not assessed"
+    assert tables.better(one, one | {"value": None, "verdict": "no plans"}).text == "not assessed"
     assert tables.better(one, one | {"value": 4.0, "target": "<= 2 m"}).text == "not assessed"
     assert tables.better(one, one | {"value": 4.0, "unit": "km"}).text == "not assessed"
 

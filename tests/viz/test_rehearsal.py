@@ -75,6 +75,15 @@ def test_a_page_tells_purpose_timeline_figures_and_what_the_plan_changed(one, tm
     assert "twin page s00\\_drill.yaml" in text and "python 3.11" in text
 
 
+def test_what_only_a_plan_can_reach_is_not_counted_against_doing_nothing(one, tmp_path):
+    row = next(row for row in one.nothing.manifest["kpis"] if row["target"])
+    row.update(value=None, verdict="no plans")
+    text = rehearsal.write(one, tmp_path).read_text("utf-8")
+    assert "1 of 2 targets met with the plan, 0 of 1 doing nothing." in text
+    changed = next(cells for cells in cells(text, "What the plan changed") if cells[0] == row["label"])
+    assert [changed[1], changed[7], changed[9].strip(" |")] == ["\\-", "no plans", "not assessed"]
+
+
 def test_the_picture_lies_beside_the_page_and_the_index_names_every_page(one, tmp_path):
     rehearsal.write(one, tmp_path)
     assert [path.name for path in (tmp_path / "s00_drill_files").iterdir()] == ["01-scene.jpeg"]

@@ -18,6 +18,8 @@ GOOD, NEAR, FAR = figure("good", 7.0, "<= 8 min"), figure("near", 8.8, "<= 8 min
 HIGH, LOW = figure("high", 18.0, ">= 20 m", "m"), figure("low", 17.9, ">= 20 m", "m")
 NEVER, FREE = figure("never", None, "<= 8 min"), figure("free", 3.0, "")
 
+NOBODY = NEVER | {"name": "nobody", "verdict": "no plans"}
+
 
 @pytest.mark.parametrize(
     ("rows", "letter", "why"),
@@ -33,6 +35,8 @@ NEVER, FREE = figure("never", None, "<= 8 min"), figure("free", 3.0, "")
         ([FAR], "U", "no target met: far"),
         ([FAR, LOW], "U", "no target met: far, low"),
         ([GOOD, NEVER], "U", "not reached: never"),
+        ([GOOD, NOBODY], "P", "1 of 1 targets met"),
+        ([NOBODY, FREE], "", "the run has no plans"),
         ([figure("nil", 0.1, "<= 0 kWh", "kWh"), GOOD], "M", "1 of 2 targets met; missed by more than 10% of the target: nil"),
     ],
 )
