@@ -1,8 +1,9 @@
-"""The commands that scenarios bring: scenarios, msel, journal."""
+"""The commands that scenarios bring: scenarios, drill, msel, journal."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ Json = Annotated[bool, typer.Option("--json", help="machine-readable")]
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (scenarios, msel, journal):
+    for command in (scenarios, drill, msel, journal):
         app.command()(command)
 
 
@@ -32,6 +33,34 @@ def scenarios(
         typer.echo(line)
     example = next((one.file for one in found if not one.problem), found[0].file)
     typer.echo(f"run one: twin run {example}; check one with all it names: twin validate {example}")
+
+
+def drill(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a scenario, for example configs/scenarios/s11_mass_casualty.yaml")],
+    pace: Annotated[float, typer.Option(help="simulated seconds in a second of the wall clock")] = 1.0,
+    by: Annotated[str, typer.Option(metavar="NAME", help="who writes here, for the journal")] = "exercise control",
+    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change one key; repeatable")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; runs/NAME when absent")] = None,
+) -> None:
+    """Play an exercise by the wall clock: see what happens, answer what plans ask, bring or skip events, act; write help there."""
+    from scenarios.drill import Drill, typed
+    from twin import load, report
+    from twin.simulation import Simulation
+
+    colours = {"warning": typer.colors.YELLOW, "alarm": typer.colors.RED, "asks": typer.colors.CYAN}
+
+    def tell(line: str, grave: str) -> None:
+        typer.secho(line, fg=colours.get(grave))
+
+    simulation = Simulation(load(file, sets or []), out)
+    played = Drill(simulation, typed(sys.stdin), tell, pace=pace, by=by)
+    tell("engines start; the first run compiles", "")
+    try:
+        played.play()
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; what was recorded is kept in {simulation.folder}", err=True)
+        raise typer.Exit(130) from None
+    report.show(simulation.result())
 
 
 def msel(

@@ -7,7 +7,7 @@ import math
 import shutil
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -66,6 +66,8 @@ class Simulation:
         self.plan = build.plan(self.scenario, self.scratch)
         self.ground = ground_of(self.plan.city, self.scenario.cameras) if record and past is None else Ground()
         self.watch = watch
+        self.listen: Callable[[Heard], None] | None = None
+        """Who is told all that is journaled, at its second."""
         self.recorder: Any = None
         self.status = "done"
         self.error: str | None = None
@@ -363,6 +365,8 @@ class Simulation:
     def _journal(self, heard: Heard) -> None:
         if heard.kind == "degraded" and self.status == "done":
             self.status = "degraded"
+        if self.listen is not None:
+            self.listen(heard)
         if self.recorder is not None:
             report = heard.report
             self.recorder.event(
