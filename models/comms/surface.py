@@ -41,7 +41,9 @@ class Surface(Model):
 
     supplied = In(at="site", dtype=bool, fill=True, wake=True, kind="supply", label="site has mains")
     people = In(at="area", reduce="sum", kind="people", label="people of a crowd in the area")
-    extra_calls_per_h = In(at="desk", unit="1/h", reduce="sum", kind="calls", label="calls of an emergency")
+    extra_calls_per_h = In(
+        at="desk", unit="1/h", reduce="sum", kind="calls", label="calls about what is not attended to, beside the usual ones"
+    )
 
     is_up = Out(at="site", dtype=bool, fill=True, label="site has power and works")
     in_service = Out(at="site", dtype=bool, fill=True, kind="service", label="site serves")
@@ -52,13 +54,13 @@ class Surface(Model):
     per_person_mbit_per_s = Out(at="site", unit="Mbit/s", label="data rate of an active telephone")
     link_up = Out(at="link", dtype=bool, fill=True, label="fibre works")
     coverage = Out(at="area", fill=1.0, label="share of people with signal", cmap="RdYlGn", range=(0.0, 1.0))
-    reach = Out(at="area", kind="reach", label="share of people whom an alert reaches", cmap="RdYlGn", range=(0.0, 1.0))
+    reach = Out(at="area", label="share of people whom an alert would reach now", cmap="RdYlGn", range=(0.0, 1.0))
     alerted = Out(at="area", kind="alert", label="share of people alerted", cmap="RdYlGn", range=(0.0, 1.0))
     private_coverage = Out(at="area", fill=1.0, label="share covered by private broadband", cmap="RdYlGn", range=(0.0, 1.0))
     dispatch_delay_s = Out(at="desk", unit="s", kind="dispatch", label="wait until a dispatcher answers", cmap="YlOrRd", range=(0.0, 600.0))
     calls_waiting = Out(at="desk", label="calls that wait")
     desk_up = Out(at="desk", dtype=bool, fill=True, label="desk can be called")
-    telemetry_up = Out(at="terminal", dtype=bool, fill=True, kind="telemetry", label="telemetry is heard")
+    telemetry_up = Out(at="terminal", dtype=bool, fill=True, label="telemetry is heard")
     telemetry_true = Out(at="terminal", dtype=bool, fill=True, label="telemetry is heard and true")
     platform = Out(at="all", dtype=int, fill=1, label="data centre that serves: 0 none, 1 main, 2 recovery")
     covered_share = Out(at="all", fill=1.0, label="share of all people with signal")

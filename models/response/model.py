@@ -13,7 +13,7 @@ from models.response.ambulances import RED, Ambulances
 from models.response.crews import Outside
 from models.response.jobs import CALLING, NEVER, QUEUED
 from models.response.network import SKILLS
-from models.response.surface import AT_DEPOT, Kind, Surface
+from models.response.surface import AT_DEPOT, CAME, Kind, Surface
 from twin.looks import Looks, MoverLook, SetLook
 from twin.model import Account, Setup, Snapshot, action
 from twin.ports import FLOW, TRACK, At
@@ -22,6 +22,8 @@ Unit = Annotated[str, At("unit")]
 Metres = Annotated[float, Field(ge=-1e7, le=1e7)]
 Count = Annotated[int, Field(ge=0, le=5000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+PATIENTS_A_CALL = 10
+"""Patients of one scene about whom one calls: those beside them see that others do (synthetic)."""
 
 
 class Response(Surface):
@@ -111,12 +113,21 @@ class Response(Surface):
         for job, _ in duty.short_of():
             self.jobs_waiting[job.skill] += 1
             self.wait_s[job.skill] = max(self.wait_s[job.skill], now_s - job.called_s)
+        self.calls_per_h = self._calls_per_h()
         jobs = duty.jobs
         self.calls_waiting = sum(job.stage in (CALLING, QUEUED) for job in jobs.open.values())
         self.jobs_open, self.jobs_done = len(jobs.open), jobs.counts["done"]
         waiting, aboard = duty.waiting(), duty.aboard()
         self.patients_waiting, self.patients_moving, self.delivered = waiting.sum(), aboard.sum(), duty.delivered.sum()
         self.reds_outside = waiting[RED] + aboard[RED]
+
+    def _calls_per_h(self) -> np.ndarray:
+        """Return (skill,) the calls an hour that open jobs bring: who waits calls again, and so do they who pass (synthetic)."""
+        units, about = self.duty.units, np.zeros(len(SKILLS))
+        reached = set(units["job"][np.isin(units["state"], CAME)].tolist())
+        for job in self.duty.jobs.open.values():
+            about[job.skill] += max(float(job.number not in reached), job.waiting() / PATIENTS_A_CALL)
+        return about * self.options.callers
 
     # verbs
 

@@ -26,6 +26,8 @@ STATES = (
 )
 """What a unit does, by its code."""
 AT_DEPOT, TURNING_OUT, DRIVING, ON_SCENE, WORKING, TO_HOSPITAL, AT_HOSPITAL, RETURNING, HELD, OFF, STANDING_BY = range(len(STATES))
+CAME = (ON_SCENE, WORKING, TO_HOSPITAL, AT_HOSPITAL)
+"""The states of a unit that has been at the scene of its job."""
 
 
 class ResponseOptions(Options):
@@ -45,6 +47,9 @@ class ResponseOptions(Options):
     loading: Seconds = Field(480, ge=1, description="mean time of an ambulance on the scene (synthetic)")
     handover: Seconds = Field(600, ge=1, description="mean time at a hospital's door (synthetic; the NHS aims at 15 min or less)")
     seats: int = Field(2, ge=1, le=20, description="green patients an ambulance takes at once; of the others one (synthetic)")
+    callers: float = Field(
+        12.0, ge=0, le=1000, description="calls an hour about a job that no crew has reached, or about ten patients who wait (synthetic)"
+    )
     policy: Literal["nearest", "spread"] = Field("nearest", description="hospital of those that accept: soonest reached, or least crowded")
 
 
@@ -75,6 +80,7 @@ class Surface(Model):
     free = Out(at="skill", dtype=int, label="units that can be sent")
     jobs_waiting = Out(at="skill", dtype=int, label="jobs that want for a unit", cmap="YlOrRd", range=(0.0, 10.0))
     wait_s = Out(at="skill", unit="s", label="longest wait of a job without a unit", cmap="YlOrRd", range=(0.0, 1800.0))
+    calls_per_h = Out(at="skill", unit="1/h", kind="calls", label="calls of the public about what is not attended to")
     calls_waiting = Out(at="centre", dtype=int, label="calls that wait for a dispatcher")
     jobs_open = Out(at="centre", dtype=int, label="jobs not done")
     jobs_done = Out(at="centre", dtype=int, label="jobs done since the start")

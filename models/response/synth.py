@@ -35,6 +35,8 @@ BEDS = 500
 DESKS = {"fire": "119", "ambulance": "120"}
 """China's emergency numbers; who is not named is called through the police's."""
 USUAL_DESK = "110"
+PUBLIC = ("fire", "ambulance", "police")
+"""Skills about whose jobs people call those desks; about the others they call the utilities."""
 
 
 def synth(base: Base, laid: Mapping[str, Laid], folder: Path, options: Mapping[str, Any]) -> Laid:
@@ -122,12 +124,14 @@ def _roads(network: Network, laid: Mapping[str, Laid]) -> Iterable[Coupling]:
 
 
 def _calls(laid: Mapping[str, Laid]) -> Iterable[Coupling]:
-    """Yield the desk through which crews of each skill are called."""
+    """Yield the desk through which crews of each skill are called, and which people call about what is not attended to."""
     desks = laid["comms"].elements["desk"].ids if "comms" in laid else ()
     for skill in SKILLS if desks else ():
         wanted = (DESKS.get(skill, USUAL_DESK), USUAL_DESK)
         desk = next((id for number in wanted for id in desks if id.endswith(number)), desks[0])
         yield Coupling("comms", desk, "response", skill, "dispatch")
+        if skill in PUBLIC:
+            yield Coupling("response", skill, "comms", desk, "calls")
 
 
 def _radio(network: Network, laid: Mapping[str, Laid]) -> Iterable[Coupling]:

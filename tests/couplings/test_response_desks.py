@@ -15,6 +15,7 @@ CRASH = at(CALL_S, "response.patients", job="crash", x_m=250.0, y_m=250.0, red=3
 COUPLINGS = """\
 source,source_element,target,target_element,kind
 comms,desk,response,fire,dispatch
+response,fire,comms,desk,calls
 comms,PB1,response,station_w,service
 health,H1,response,H1,accepts
 health,H2,response,H2,accepts
@@ -79,6 +80,20 @@ def test_a_call_waits_while_its_desk_cannot_be_reached(stage: Stage) -> None:
     waits(stage.run(CALL), stage.run(down, CALL))
     with pytest.raises(AssertionError, match="waits: "):
         waits(stage.run(CALL, cut="dispatch"), stage.run(down, CALL, cut="dispatch"))
+
+
+def test_calls_about_what_nobody_attends_to_let_the_next_one_wait_longer(stage: Stage) -> None:
+    many = [at(60, "response.send", job=f"fire{i}", skill="fire", x_m=480.0, y_m=240.0, work_s=1200.0) for i in range(6)]
+
+    def waits(base: Run, run: Run) -> None:
+        # 3 dispatchers take 60 calls an hour; 40 are usual, and each of six fires brings 12 more (synthetic) until a crew is there
+        calm, busy = (series(one, "comms.dispatch_delay_s", "desk") for one in (base, run))
+        assert max(busy) > 2 * max(calm), "waits: the desk is as quick as ever"
+        assert series(run, "response.calls_per_h", "fire")[2] > 12
+
+    waits(stage.run(), stage.run(*many))
+    with pytest.raises(AssertionError, match="waits: "):
+        waits(stage.run(cut="calls"), stage.run(*many, cut="calls"))
 
 
 def test_a_call_that_waits_comes_through_when_the_desk_is_back(stage: Stage) -> None:
