@@ -193,6 +193,8 @@ class Drift(Surface):
             self.totals["burnt"] += burnt
             facts = {"area_m2": patch.area_m2, "flammable_kg": patch.mass_kg} if patch else {}
             self.flash_fire(i, by=by, burnt_kg=burnt, people=float(people.sum()), **facts)
+            for k in np.flatnonzero(people > 0):
+                self.burnt(int(k), people=float(people[k]))
         if feeds and not self.burning[i]:
             self.burning[i] = True
             self.fire_started(i, by=by)

@@ -60,7 +60,7 @@ class Air(Drift):
         self.aegl = level
         self._write_cells(cells)
         self._write_sources(cloud)
-        people = self.people_there()
+        self.people = people = self.people_there()
         in_flames = self._above_lfl(shares)
         self.exposed = np.where(level >= 3, people, in_flames)
         self.people_above_lfl = in_flames.sum()

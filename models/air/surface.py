@@ -64,6 +64,7 @@ class Surface(Model):
     count = In(at="place", reduce="sum", kind="people", label="people who are there now")
     live = In(at="spark", dtype=bool, fill=True, kind="supply", label="can set alight")
 
+    people = Out(at="place", label="people there")
     concentration_mg_per_m3 = Out(at="place", unit="mg/m3", label="concentration", cmap="YlOrRd")
     share_of_lfl = Out(at="place", label="share of the lower flammable limit", cmap="inferno", range=(0.0, 1.0))
     aegl = Out(at="place", dtype=int, label="AEGL level reached", cmap="RdPu", range=(0, 3))
@@ -123,6 +124,7 @@ class Surface(Model):
     above_aegl3 = Notice(at="place", severity="warning")
     below_aegl3 = Notice(at="place")
     flash_fire = Notice(at="source", severity="warning")
+    burnt = Notice(at="place", severity="warning")
     fire_started = Notice(at="source", severity="warning")
     fire_out = Notice(at="source")
     not_ignited = Notice(at="source")

@@ -45,7 +45,7 @@ class Ambulances(Duty):
             del self.jobs.ids[id]
         if job is not None and job.patients is not None:
             job.patients = [a + b for a, b in zip(job.patients, patients, strict=True)]
-            job.units, job.missed = max(job.units, ambulances), False
+            job.units, job.missed, job.priority = max(job.units, ambulances), False, min(job.priority, priority)
             self.again_s = self.now_s
         else:
             job = self.call(id, AMBULANCE, x_m, y_m, units=ambulances, work_s=1.0, priority=priority)

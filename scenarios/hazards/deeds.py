@@ -52,6 +52,7 @@ class RoadCrash(Kind):
     """Vehicles crash: the road is closed, or passed at a walk, until it is cleared; people are hurt."""
 
     strikes: ClassVar[tuple[str, ...]] = ("traffic", "health")
+    also: ClassVar[tuple[str, ...]] = ("response",)
 
     at: At
     edge: str

@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ValidationError
 
+from scenarios.hazards.casualties import Casualties, Watch, watch
 from scenarios.hazards.deeds import DEEDS
+from scenarios.hazards.earthquake import Quake
 from scenarios.hazards.effect import Effect
 from scenarios.hazards.ground import Ground
 from scenarios.hazards.kind import Kind
-from scenarios.hazards.natural import NATURAL
+from scenarios.hazards.natural import NATURAL, Earthquake
 from scenarios.hazards.outflow import Outflow
 from scenarios.hazards.releases import RELEASES
 from twin import yamlfile
@@ -20,7 +22,7 @@ from twin.driver import SOURCES, Context, Post, Said, Seen
 from twin.errors import Problem, nearest
 from twin.ports import Report
 
-KINDS: dict[str, type[Kind]] = {**NATURAL, **RELEASES, **DEEDS}
+KINDS: dict[str, type[Kind]] = {**NATURAL, **RELEASES, **DEEDS, "casualties": Casualties}
 EXAMPLE = "write {kind: earthquake, at: '21:40', magnitude: 6.5, epicentre: stadium}"
 FREE = tuple(f"release_{k}" for k in range(1, 9))
 """The air's sources that stand nowhere; each entry that lets something out takes the next one."""
@@ -34,7 +36,9 @@ class Entry:
     number: int
     effects: Sequence[Effect] = ()
     outflow: Outflow | None = None
+    watch: Watch | None = None
     notes: Sequence[str] = ()
+    quakes: Sequence[Quake] = ()
 
 
 @dataclass
@@ -86,7 +90,9 @@ class Hazards:
             return cls([])
         free = list(FREE)
         entries = [_entry(name, number, said, context, free) for number, (name, said) in enumerate(section.items())]
-        return cls([one for one in entries if one is not None])
+        made = [one for one in entries if one is not None]
+        _watches(made, context)
+        return cls(made)
 
     def begin(self) -> list[Post]:
         """Return what strikes at known moments."""
@@ -103,6 +109,9 @@ class Hazards:
             self.told = True
             given += [_said(one.name, note, seen.now_s) for one in self.entries for note in one.notes]
         for entry in self.entries:
+            if entry.watch is not None:
+                for k, what in enumerate(entry.watch.hear(seen)):
+                    given.append(_said(entry.name, what, seen.now_s) if isinstance(what, str) else self._post(entry, what, k))
             if entry.outflow is None:
                 continue
             running, flow = self.running[entry.name], entry.outflow
@@ -124,18 +133,22 @@ class Hazards:
         return _said(entry.name, f"shut: {still}", now_s)
 
     def next_s(self) -> int | None:
-        """Return the second of the next step of what leaks."""
+        """Return the second of the next step of what leaks, or of the next shaking that hurts people."""
         due = [one.steps[one.posted].t_s for one in self.running.values() if one.posted < len(one.steps)]
-        return min(due, default=None)
+        shaken = (one.watch.next_s() for one in self.entries if one.watch is not None)
+        return min([*due, *(t_s for t_s in shaken if t_s is not None)], default=None)
 
     def save(self) -> dict[str, Any]:
-        """Return when what leaks was shut, and how far it has come."""
+        """Return when what leaks was shut and how far it has come, and who was hurt."""
         kept = {name: {"shut_s": one.shut_s, "posted": one.posted} for name, one in self.running.items()}
-        return {"running": kept, "told": self.told}
+        return {"running": kept, "told": self.told, "hurt": {one.name: one.watch.save() for one in self.entries if one.watch is not None}}
 
     def load(self, saved: Mapping[str, Any]) -> None:
         """Take that up; an entry that was not there then begins anew."""
         self.told = saved["told"]
+        for one in self.entries:
+            if one.watch is not None and one.name in saved["hurt"]:
+                one.watch.load(saved["hurt"][one.name])
         flows = {one.name: one.outflow for one in self.entries}
         for name, kept in saved["running"].items():
             if (flow := flows.get(name)) is not None:
@@ -204,7 +217,19 @@ def _entry(name: str, number: int, said: Any, context: Context, free: list[str])
     ]
     for one in flow.effects(None)[:1] if flow is not None else ():
         context.action(f"{one.model}.{one.action}", one.arguments, path)
-    return Entry(name, number, _checked(effects, context, path), flow, ground.notes)
+    quakes = kind.quakes(ground) if isinstance(kind, Earthquake) else ()
+    hurt = watch(kind, ground) if isinstance(kind, Casualties) else None
+    return Entry(name, number, _checked(effects, context, path), flow, hurt, ground.notes, quakes)
+
+
+def _watches(entries: Sequence[Entry], context: Context) -> None:
+    """Tell those who look for the hurt of all earthquakes; notes when two would count the same people."""
+    watching = [one for one in entries if one.watch is not None]
+    for one in watching:
+        one.watch.expect([quake for other in entries for quake in other.quakes])
+    for one in watching[1:]:
+        what = f"hazards.{one.name}: '{watching[0].name}' counts the same people; write one entry of casualties"
+        context.say(what, ("hazards", one.name))
 
 
 def _only(kind: Kind, context: Context, path: tuple[Any, ...]) -> tuple[str, ...]:
@@ -220,12 +245,10 @@ def _only(kind: Kind, context: Context, path: tuple[Any, ...]) -> tuple[str, ...
 
 def _into_the_air(flow: Outflow, ground: Ground) -> Outflow:
     """Return a release into the air that the entry is for; notes when several would do, or it has no such source."""
-    names = ground.names("air")
-    if len(names) > 1:
-        ground.say("model", f"{' and '.join(names)} could be meant; say which: 'model: {names[0]}'")
-    if flow.source not in ground.elements(names[0])["source"].ids:
+    name = ground.one("air")
+    if flow.source not in ground.elements(name)["source"].ids:
         ground.say("where", f"the air of this city has no source '{flow.source}'")
-    return replace(flow, model=names[0])
+    return replace(flow, model=name)
 
 
 def _spark(kind: Kind, source: str, ground: Ground) -> list[Effect]:

@@ -96,6 +96,13 @@ class Ground:
             names = taking[:1] or names[:1]
         return [replace(effect, model=name) for name in names]
 
+    def one(self, model: str) -> str:
+        """Return the model of a type, "" where there is none; notes when several would do."""
+        names = self.names(model)
+        if len(names) > 1:
+            self.say("model", f"{' and '.join(names)} could be meant; say which: 'model: {names[0]}'")
+        return names[0] if names else ""
+
     def elements(self, name: str) -> Mapping[str, ElementSet]:
         """Return the element sets of a model by its own name."""
         return self.context.models[name].elements
@@ -115,9 +122,16 @@ class Ground:
 
     def closest(self, model: str, elements: str, at_m: tuple[float, float]) -> str:
         """Return the element of a type of models nearest to a point."""
+        return self.nearest_of(model, elements, np.array([at_m], float))[0]
+
+    def nearest_of(self, model: str, elements: str, points_m: np.ndarray) -> list[str]:
+        """Return the nearest element of a type of models to each of (n, 2) points; "" where there is none."""
         found = [pair for name in self.names(model) for pair in zip(*self._set(name, elements), strict=True)]
-        away = [np.hypot(*(_middle(np.asarray(shape, float)) - at_m)) for _, shape in found]
-        return found[int(np.argmin(away))][0]
+        if not found:
+            return [""] * len(points_m)
+        middles = np.array([_middle(np.asarray(shape, float)) for _, shape in found])
+        away = np.hypot(*(points_m[:, None, :] - middles[None, :, :]).transpose(2, 0, 1))
+        return [found[i][0] for i in away.argmin(axis=1).tolist()]
 
     def _set(self, name: str, elements: str) -> tuple[Sequence[str], Sequence[np.ndarray]]:
         found = self.elements(name)[elements]

@@ -61,12 +61,16 @@ class Injured(BaseModel):
 
 
 def brought(ground: Ground, injured: Injured | None, t_s: int, at_m: tuple[float, float], why: str) -> list[Effect]:
-    """Return the patients that set out from the place nearest to a point."""
-    if injured is None or not ground.has("health"):
-        return []
-    place = ground.closest("health", "place", at_m)
-    return [
-        Effect(t_s, "health", "bring", place, {"place": place, "patients": count, "triage": triage}, why)
-        for triage, count in injured.model_dump().items()
-        if count
-    ]
+    """Return the call for ambulances to a point, and the patients who set out by themselves: those who walk, all without ambulances."""
+    given = {} if injured is None else {triage: count for triage, count in injured.model_dump().items() if count}
+    found = []
+    if ground.has("response") and set(given) - {"green"}:
+        grave = {triage: given.pop(triage) for triage in sorted(set(given) - {"green"})}
+        found.append(Effect(t_s, "response", "patients", "", {"job": ground.name, "x_m": at_m[0], "y_m": at_m[1], **grave}, why))
+    if given and ground.has("health"):
+        place = ground.closest("health", "place", at_m)
+        found += [
+            Effect(t_s, "health", "bring", place, {"place": place, "patients": count, "triage": triage}, why)
+            for triage, count in given.items()
+        ]
+    return found

@@ -54,8 +54,7 @@ class Earthquake(Kind):
 
     def effects(self, ground: Ground) -> list[Effect]:
         """Return holes in pipes and transformers off, of the main shock and then of each aftershock what still was whole."""
-        x_m, y_m = ground.point("epicentre", self.epicentre)
-        main = Quake(self.magnitude, x_m, y_m, self.strike_deg, ground.moment_s("at", self.at), self.law, self.residual)
+        quakes = self.quakes(ground)
         exposed = [
             *ground.exposed("water", "pipe", {"material": self.materials.get("water", "ductile_iron")}),
             *ground.exposed("gas", "pipe", {"material": self.materials.get("gas", "polyethylene")}),
@@ -63,14 +62,20 @@ class Earthquake(Kind):
         ]
         found: list[Effect] = []
         holed: set[tuple[str, str]] = set()
-        for quake in [main, *self._after(main, ground)]:
+        for quake in quakes:
             shaken = [one for one in exposed if (one.model, one.element) not in holed]
             made = earthquake.effects(quake, shaken, ground.seed, "moderate" if self.inspection else earthquake.OUT_FROM)
             holed |= {(one.model, one.element) for one in made if one.model != "grid"}
             found += made
             ground.notes.append(_said(quake, exposed, made))
-        _check(main, exposed, ground)
+        _check(quakes[0], exposed, ground)
         return found
+
+    def quakes(self, ground: Ground) -> list[Quake]:
+        """Return the main shock and its aftershocks."""
+        x_m, y_m = ground.point("epicentre", self.epicentre)
+        main = Quake(self.magnitude, x_m, y_m, self.strike_deg, ground.moment_s("at", self.at), self.law, self.residual)
+        return [main, *self._after(main, ground)]
 
     def _after(self, main: Quake, ground: Ground) -> list[Quake]:
         if isinstance(self.aftershocks, bool):

@@ -185,6 +185,7 @@ class TankerCrash(Kind):
     """A road tanker crashes and leaks: the road is closed, people are hurt, its load comes out through a hole until it is plugged."""
 
     strikes: ClassVar[tuple[str, ...]] = ("traffic", "health", "air")
+    also: ClassVar[tuple[str, ...]] = ("response",)
 
     at: At
     substance: Literal["chlorine", "ammonia", "propane", "propylene"]
