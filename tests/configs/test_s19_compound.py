@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from with_and_without import mean
 
 import twin
 from twin.results import Run
 
 FILE = Path(__file__).parents[2] / "configs" / "scenarios" / "reduced" / "s19_compound.yaml"
+FIRST, FAULT_S, END_S = ["X1010", "X0912", "X0914"], 960, 3300
+"""The signals of the first fault, 21:36 from 21:20, and the end."""
 
 
 def at_one_desk(scenario: twin.Scenario) -> twin.Scenario:
@@ -55,6 +58,16 @@ def test_late_decisions_come_late_to_the_street(runs):
     assert not len(at_post["nothing"])
     assert len(at_post["plan"]) >= 7
     assert at_post["plan"].mean() + 120 < at_post["one desk"].mean()
+
+
+def test_a_dark_junction_loses_capacity_and_officers_give_it_back(runs):
+    """Twice the delay with light is the catalogue's limit (S3); where everybody stops by turns a busy junction is far beyond it."""
+    lit_s = mean(runs["nothing"], "traffic.delay_s", FIRST, FAULT_S - 480, FAULT_S)
+    dark_s, directed_s = (mean(runs[name], "traffic.delay_s", FIRST, FAULT_S + 900, END_S) for name in ("nothing", "plan"))
+    assert dark_s > 2 * lit_s
+    assert directed_s < 2 * lit_s
+    assert figure(runs["plan"], "first_delay") < 0.5 * figure(runs["nothing"], "first_delay")
+    assert figure(runs["plan"], "first_delay") < figure(runs["one desk"], "first_delay"), "sooner at their posts"
 
 
 def test_the_plan_restores_the_feeder_and_relieves_the_transformer(runs):
