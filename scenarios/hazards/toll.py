@@ -27,8 +27,8 @@ class Toll:
         """(2, place) most people who were there above AEGL-2 and above AEGL-3."""
         self.poisoned, self.struck = np.zeros((places, len(CLASSES))), np.zeros((places, len(CLASSES)))
         """(place, class) patients expected of what was breathed, and of blows and burns."""
-        self.carried = np.zeros(len(CLASSES))
-        """(class,) what is less than a whole patient so far."""
+        self.due, self.given = np.zeros(len(CLASSES)), np.zeros(len(CLASSES))
+        """(class,) patients expected so far in all, and whole patients given."""
 
     def see(self, people: np.ndarray) -> None:
         """Take in who is there."""
@@ -61,11 +61,15 @@ class Toll:
         return np.clip(1.0 - hurt.sum(axis=1) / np.maximum(self.most, _ROUND), 0.0, 1.0)[:, None]
 
     def patients(self, expected: np.ndarray) -> np.ndarray:
-        """Return (place, class) whole patients: one where the sum over places passes a whole number."""
-        summed = self.carried + np.cumsum(expected, axis=0)
-        whole = np.floor(summed + _ROUND)
-        self.carried = summed[-1] - whole[-1]
-        return np.diff(whole, axis=0, prepend=0.0).astype(int)
+        """Return (place, class) whole patients: one where the sum of all passes a whole number, of the class most behind its own."""
+        found = np.zeros(expected.shape, int)
+        for place in np.flatnonzero(expected.any(axis=1)).tolist():
+            self.due += expected[place]
+            for _ in range(int(self.due.sum() - self.given.sum() + _ROUND)):
+                k = int(np.argmax(self.due - self.given))
+                found[place, k] += 1
+                self.given[k] += 1
+        return found
 
     def save(self) -> dict[str, Any]:
         """Return it as plain data."""

@@ -31,7 +31,16 @@ def test_shut_in_time_nothing_burns_and_nobody_is_exposed(runs):
     assert nothing["flammable_before_ignition"] > 500 and nothing["flash_fires"] == 1
     assert planned["person_seconds"] == 0 < 20 < nothing["person_seconds"], "fewer people exposed"
     assert nothing["in_flammable_air"] >= 1
+    assert planned["burnt"] == 0 < nothing["burnt"]
     assert planned["near_the_leak"] < 0.2 * nothing["near_the_leak"]
+
+
+def test_those_who_stand_in_what_burns_are_patients_and_with_the_plan_there_is_none(runs):
+    """All in the flash fire are hurt (the hazard `casualties`); some three of 600 people, first measured."""
+    planned, nothing = (run.events[(run.events["source"] == "hazard") & (run.events["name"] == "bring")] for run in runs)
+    there = sum(one.facts["people"] for one in runs[1].events.itertuples() if one.name == "burnt")
+    assert not len(planned) and sum(nothing["facts"].map(lambda facts: facts["patients"])) == int(there) >= 1
+    assert all("in a flash fire" in why for why in nothing["facts"].map(lambda facts: facts["why"]))
 
 
 def test_the_mass_let_out_is_that_of_a_line_that_empties(runs):

@@ -48,6 +48,31 @@ def test_the_shaking_breaks_the_same_in_both_runs_and_says_how_hard_it_was(runs)
     assert all("moderate damage, off until inspected" in one for one in why)
 
 
+def test_ambulances_fetch_the_hurt_all_over_the_district_the_gravest_first(tmp_path):
+    """By intensity some 340 of 310,000 people, where they are; first measured on free streets, 149 to fetch, the last red after 95 min."""
+    full = twin.load(FILE.parent.parent / FILE.name)
+    others = dict.fromkeys(("traffic", "grid", "water", "gas", "comms"))
+    quick = {
+        "models": others,
+        "plans": None,
+        "kpis": None,
+        "objectives": None,
+        "duration": "3 h",
+        "hazards": {"quake": {"aftershocks": False}},
+    }
+    run = twin.simulate(full.with_(**quick), tmp_path / "run")
+    called = list(run.events[run.events["name"] == "patients"]["facts"])
+    assert len({(facts["x_m"], facts["y_m"]) for facts in called}) > 40, "squares of 300 m, not three places"
+    grave = sum(facts[triage] for facts in called for triage in ("black", "red", "yellow"))
+    walking = sum(facts["patients"] for facts in run.events[run.events["name"] == "bring"]["facts"])
+    assert 100 < grave < walking + 20 and 250 < grave + walking < 450
+    response = run.fields["response"]
+    assert int(response.delivered.isel(time=-1).sum()) > 0.9 * grave and run.ledger.closes.all()
+    reds = response.reds_outside.values.sum(axis=1)
+    waiting = response.patients_waiting.values.sum(axis=1)
+    assert reds.max() == sum(facts["red"] for facts in called) and waiting[(reds > 0).nonzero()[0][-1]] > 0, "reds before the others"
+
+
 def test_the_hospital_and_the_waterworks_come_first(runs):
     decided = {one.element: one.t_seen_s for one in runs[0].events.itertuples() if (one.kind, one.name) == ("plan", "decided")}
     assert decided["earthquake.south_2"] < decided["earthquake.south_1"], "the north hospital's before the other of its station"

@@ -81,8 +81,7 @@ def test_the_poisoned_are_the_share_of_those_above_the_levels_and_nobody_is_lost
     assert exposed == PEOPLE["school"]
     found = told(poisoned)
     sent = {triage: found["response"][triage] + found["health"][triage] for triage in CLASSES}
-    assert sum(sent.values()) == pytest.approx(exposed * SHARES.above_aegl3.sum(), abs=len(CLASSES))
-    assert sum(sent.values()) <= exposed * SHARES.above_aegl3.sum()
+    assert 0 <= exposed * SHARES.above_aegl3.sum() - sum(sent.values()) < 1
     assert found["response"]["green"] == 0 == found["health"]["red"] and found["health"]["green"] > 0 < found["response"]["red"]
     last = poisoned.fields["response"].isel(time=-1)
     grave = sum(found["response"].values())
@@ -173,8 +172,8 @@ def test_whole_patients_keep_the_sum_and_who_gets_worse_is_counted_once():
     for level in (np.zeros(400), rng.integers(0, 3, 400), rng.integers(1, 4, 400), np.full(400, 3), np.full(400, 2)):
         toll.see(people)
         given += toll.patients(toll.poison(people, level, shares))
-    assert abs(given.sum() - people.sum() * shares[1].sum()) <= 4
-    assert (given.sum(axis=0) <= np.ceil(people.sum() * np.maximum(*shares))).all() and (given >= 0).all()
+    assert 0 <= people.sum() * shares[1].sum() - given.sum() < 1
+    assert (given.sum(axis=0) <= np.ceil(people.sum() * np.maximum(*shares)) + 1).all() and (given >= 0).all()
     assert toll.poison(people, np.full(400, 3), shares).sum() == 0
     burnt = toll.strike(people, np.array([0.0, 1.0, 0.0, 0.0]))
     assert burnt.sum() == pytest.approx(people.sum() * (1 - shares[1].sum())), "the rest of them, and no more"
