@@ -115,12 +115,14 @@ class Evening:
 
     def switch_station(self, station: int, *, stopped: bool | None = None, powered: bool | None = None, told: bool = True) -> None:
         """Stop or start the service of a station; people who are not told go on as if it ran."""
-        ran = self.serves
+        ran, trains_ran = self.serves, bool(self.boarding.trains_run[station])
         if stopped is not None:
             self.untold[station] = stopped and not told
         if stopped is False:
             self.boarding.trains_again(station)
         self.boarding.switch(station, self.now_s, stopped=stopped, powered=powered)
+        if trains_ran != self.boarding.trains_run[station]:
+            (self.crowd.trains_stopped if trains_ran else self.crowd.trains_resumed)(station)
         self._announce(ran)
 
     def bus_bridge(self, station: int, buses: int, headway_s: float) -> None:

@@ -137,6 +137,8 @@ class Crowd(Model):
     went_dark = Notice(at="area", severity="warning")
     station_closed = Notice(at="station", severity="warning")
     station_opened = Notice(at="station")
+    trains_stopped = Notice(at="station", severity="warning")
+    trains_resumed = Notice(at="station")
     bus_bridge_began = Notice(at="station")
     venue_empty = Notice(at="all")
     everybody_gone = Notice(at="all")
@@ -231,7 +233,10 @@ class Crowd(Model):
 
     @action
     def stop_trains(self, station: StationId, told: bool = True) -> None:
-        """Let nothing come to `station` until `resume_trains`; people who are `told` look for another way, others go on waiting."""
+        """Let nothing come to `station` until `resume_trains`; people who are `told` look for another way, others go on waiting.
+
+        The line controller knows of it either way (`trains_stopped`); `station_closed` is what people hear.
+        """
         self.evening.switch_station(self.index("station", station), stopped=True, told=told)
 
     @action

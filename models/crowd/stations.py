@@ -52,6 +52,11 @@ class Boarding:
         return (self.powered | self.bridged) & ~self.stopped
 
     @property
+    def trains_run(self) -> np.ndarray:
+        """Where trains or coaches come, and not buses in their place."""
+        return self.runs & ~self.bridged
+
+    @property
     def per_s(self) -> np.ndarray:
         """People per second that the service can take in the long run; 0 where it does not run."""
         return self.carried_per_s(self.runs)

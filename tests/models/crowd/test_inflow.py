@@ -103,6 +103,7 @@ def test_unaware_people_stay_on_the_platform_until_they_are_told(make) -> None:
     run(crowd, 150)
     stranded = crowd.waiting[0]
     assert stranded > 60 and crowd.in_service[0] and not said(crowd, "station_closed")
+    assert said(crowd, "trains_stopped"), "those who run the line know"
     crowd.stop_trains("metro")
     run(crowd, 400)
     assert said(crowd, "station_closed") and crowd.waiting[0] < 5 and crowd.walked_off.sum() > 60
@@ -120,6 +121,7 @@ def test_buses_in_place_of_trains_take_what_they_hold(make) -> None:
     run(crowd, 300)
     crowd.resume_trains("metro")
     assert crowd.evening.boarding.capacity[0] == 20
+    assert [one.happened_s for one in said(crowd, "trains_resumed")] == [300], "not when buses came, but trains"
     run(crowd, 420)
     assert crowd.boarded[0] >= 99 or crowd.gone[0] == 100
 
