@@ -140,8 +140,10 @@ def keywords(call: ast.Call) -> dict[str, object]:
 
 
 def check_call(where: str, call: ast.Call) -> None:
-    """Check the ids, actions and outputs that a call names against Hexi and `first_look`."""
-    plan = planned(FIRST_LOOK)
+    """Check the ids, actions and outputs that a call names against Hexi and `first_look`, or the file that it changes."""
+    of = call.func.value if isinstance(call.func, ast.Attribute) else None
+    loads = isinstance(of, ast.Call) and getattr(of.func, "attr", "") == "load"
+    plan = planned(ROOT / ast.literal_eval(of.args[0]) if loads else FIRST_LOOK)
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
     if name == "load" and call.args and isinstance(call.args[0], ast.Constant):
         assert exists(where, call.args[0].value)
@@ -222,6 +224,15 @@ def test_the_process_example_runs(workplace, capsys) -> None:
     run = known["run"]
     assert run.events.query("source == 'process'")["name"].tolist() == ["burst", "isolate"]
     assert "P100" in capsys.readouterr().out
+
+
+def test_the_example_of_an_approval_runs(workplace) -> None:
+    known: dict[str, object] = {}
+    (block,) = [one for one in blocks("python", ROOT / "docs" / "scenarios.md") if "plans.approve" in one.text]
+    assert block.text.count("\n") < 15
+    execute(block, known)
+    (facts,) = known["answers"]["facts"]
+    assert facts["by"] == "Li Wei" and facts["waited_s"] == 60, "it asks at 21:48"
 
 
 @pytest.mark.slow
