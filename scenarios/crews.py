@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ SEND, RECALL = "send", "recall"
 """Actions of a model that has crews; both take `job`."""
 DONE, UNMET, REFUSED = "work_done", "unmet", "refused"
 """Notices of such a model about a job."""
+CODE, SKILL = "unit_skill", "skill"
+"""Output of such a model at its units: the position of a unit's skill in the model's element set `skill`."""
 _ELEMENT = re.compile(r"\s*(\w+)\.(\w+)\[\s*['\"]?([^'\"\]]+)['\"]?\s*\]\s*")
 
 
@@ -57,20 +59,21 @@ def read(said: Any, goal: tuple[float, float] | None, path: tuple[Any, ...], con
 
 
 def _enough(said: Mapping[str, Any], model: Model, at: tuple[str, tuple[Any, ...]], context: Context) -> None:
-    """Note when no element of the model could ever do this: units of a skill are named `water_1`, `water_2`."""
-    units = said.get("units", 1)
-    sets = [elements.ids for elements in model.elements.values() if any(_is(name, said["skill"]) for name in elements.ids)]
-    if sets and isinstance(units, int) and (there := max(sum(_is(name, said["skill"]) for name in ids) for ids in sets)) < units:
-        context.say(f"{at[0]}: {units} units with the skill {said['skill']}, and {model.name} has {there}", (*at[1], "units"))
+    """Note when the model's units could never do this, where it says what they can."""
+    units, skill = said.get("units", 1), str(said["skill"])
+    if CODE not in model.ports or skill not in model.elements[SKILL].ids or not isinstance(units, int):
+        return
+    if (there := count(model, model.ports[CODE].at, skill)) < units:
+        context.say(f"{at[0]}: {units} units with the skill {skill}, and {model.name} has {there}", (*at[1], "units"))
 
 
-def _is(name: str, skill: object) -> bool:
-    return name == skill or name.rpartition("_")[0] == skill
-
-
-def count(ids: Sequence[str], skill: str) -> int:
+def count(model: Model, elements: str, skill: str) -> int:
     """Return how many elements of a set have a skill; all of them where none is named."""
-    return sum(_is(name, skill) for name in ids) if skill else len(ids)
+    if not skill:
+        return len(model.elements[elements])
+    if CODE not in model.ports or model.ports[CODE].at != elements or skill not in model.elements[SKILL].ids:
+        return 0
+    return int((model.arrays[CODE] == model.elements[SKILL].ids.index(skill)).sum())
 
 
 def place(said: object, context: Context) -> tuple[float, float]:

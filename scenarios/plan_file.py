@@ -163,7 +163,7 @@ class _Reader:
             self.say("a whole number, at least 1", *path, "number")
         else:
             skill = str(said.get("skill") or "")
-            there = crews.count(model.elements[said["element"]].ids, skill)
+            there = crews.count(model, str(said["element"]), skill)
             if there < said["number"]:
                 named = f" with the skill {skill}" if skill else ""
                 what = f"it counts on {said['number']} of {model.name}.{said['element']}{named}, and there are {there}"

@@ -53,7 +53,7 @@ _RESOURCE = _entry(
     ["model", "element", "number"],
     model=_text("a model"),
     element=_text("a set of its elements"),
-    skill=_text("those named so: water_1, water_2"),
+    skill=_text("those with this skill"),
     number={"type": "integer", "minimum": 1},
 )
 _PLAN = _entry(

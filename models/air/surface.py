@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -53,7 +54,7 @@ class AirOptions(Options):
         return wind
 
 
-class Surface(Model):
+class Surface(Model, ABC):
     """The datasheet of `Air`. Concentrations at 1.5 m: of a place the highest of its points, of a cell the higher of middle and mean."""
 
     period_s = 10
@@ -274,17 +275,17 @@ class Surface(Model):
         """Return (place,) who is there: those of the place who have not left, and those who come and go."""
         return self.network.people * (1.0 - self.away()) + self.count
 
+    @abstractmethod
     def touched(self) -> None:
         """Forget what was computed of the air."""
-        raise NotImplementedError
 
+    @abstractmethod
     def air_now(self) -> Any:
         """Return what the air is like now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def light(self, i: int, by: str) -> None:
         """Set the cloud of source `i` alight."""
-        raise NotImplementedError
 
 
 __all__ = ["CALM", "HEAVY", "NEAR", "AirOptions", "Surface", "WindAt"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +50,7 @@ class Outside:
     """`hand_over(hospital, triage class, patient, t_s)`"""
 
 
-class Crews:
+class Crews(ABC):
     """All units; what they do when they have come somewhere is told to `reached` and `gave_up`."""
 
     def __init__(self, network: Network, options: ResponseOptions, outside: Outside, seed: int) -> None:
@@ -66,13 +67,13 @@ class Crews:
 
     # what others decide
 
+    @abstractmethod
     def reached(self, unit: int, t_s: int) -> None:
         """React to a unit that has come to where it drove."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gave_up(self, unit: int, t_s: int) -> None:
         """React to a unit that has had no way for too long."""
-        raise NotImplementedError
 
     # who can go
 

@@ -35,6 +35,7 @@ class Response(Surface):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self.declared = False
+        self.unit_skill = self.network.unit_skill
         self.duty = Ambulances(self.network, self.options, Outside(self._say, self._order, self._hand_over), setup.seed)
 
     @classmethod

@@ -2,11 +2,12 @@
 
 JSON: `centre` {id, x, y, dispatchers}, `depots` {id, x, y, units: {skill: number}}, `hospitals` {id, x, y, capacity}, `streets` {ids:
 [there, back] (the road edges; one id: one way), from, to, speed_m_per_s, line: [[x, y], ...]}. Units are numbered by skill:
-`fire_1`, `fire_2`, ... in the order of the depots.
+`fire_1`, `fire_2`, ... in the order of the depots; a depot may name them instead: `units: [{id: engine_7, skill: fire}, ...]`.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -96,20 +97,15 @@ class _Reader(Document):
             centre = {"id": "centre", "x": 0.0, "y": 0.0, "dispatchers": 1}
         depots, hospitals = self.each("depots"), self.each("hospitals")
         names, clinics = self.ids("depots", depots), self.ids("hospitals", hospitals)
-        skill, depot = self._units(depots)
+        skill, depot, units = self._units(depots)
         spots = self._spots()
         depot_xy, hospital_xy, centre_xy = self.points(depots), self.points(hospitals), self.points([centre])
         capacity = np.array([self.number(one, "capacity", 1, 1e6, 50.0) for one in hospitals], float)
         dispatchers = int(self.number(centre, "dispatchers", 0, 1000, 4.0))
         if self.problems:
             raise InputError(self.problems[:_MOST])
-        counted: Counter[int] = Counter()
-        units = []
-        for one in skill.tolist():
-            counted[one] += 1
-            units.append(f"{SKILLS[one]}_{counted[one]}")
         sets = {
-            "unit": ElementSet(tuple(units), [depot_xy[at][None] for at in depot.tolist()], label="crews and vehicles"),
+            "unit": ElementSet(units, [depot_xy[at][None] for at in depot.tolist()], label="crews and vehicles"),
             "depot": ElementSet(names, list(depot_xy[:, None, :]), label="depots"),
             "hospital": ElementSet(clinics, list(hospital_xy[:, None, :]), label="hospitals served"),
             "spot": ElementSet(spots[0], spots[4], label="streets crews drive on"),
@@ -118,21 +114,42 @@ class _Reader(Document):
         }
         return Network(sets, skill, depot, depot_xy, hospital_xy, capacity, dispatchers, spots[1], spots[2], spots[3], spots[4])
 
-    def _units(self, depots: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
-        rows: list[tuple[int, int]] = []
-        for at, depot in enumerate(depots):
-            units = depot.get("units", {})
-            for skill, count in units.items() if isinstance(units, dict) else ():
-                if skill not in SKILLS:
-                    self.wrong(str(depot.get("id")), f"depot '{depot.get('id')}': {nearest(skill, SKILLS, what='skill')}")
-                elif not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= MOST_UNITS:
-                    self.wrong(str(depot.get("id")), f"depot '{depot.get('id')}': {skill} must be a whole number up to {MOST_UNITS}")
-                else:
-                    rows += [(SKILLS.index(skill), at)] * count
+    def _units(self, depots: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+        """Return (unit,) skills and depots, in this order, and the units' ids."""
+        rows = [(skill, at, id) for at, depot in enumerate(depots) for skill, id in self._of_depot(depot)]
         if not 0 < len(rows) <= MOST_UNITS:
             self.wrong("depots", f"depots: {len(rows)} units in all; there must be 1 to {MOST_UNITS}")
-        array = np.array(sorted(rows) or [(0, 0)], int)
-        return array[:, 0], array[:, 1]
+        rows.sort(key=lambda one: one[:2])
+        numbers = [itertools.count(1) for _ in SKILLS]
+        ids = tuple(id or f"{SKILLS[skill]}_{next(numbers[skill])}" for skill, _, id in rows)
+        for id, count in Counter(ids).items():
+            if count > 1:
+                self.wrong(id, f"depots: unit '{id}' occurs {count} times")
+        array = np.array([one[:2] for one in rows] or [(0, 0)], int)
+        return array[:, 0], array[:, 1], ids
+
+    def _of_depot(self, depot: Mapping[str, Any]) -> list[tuple[int, str]]:
+        """Return the skill and id of each unit of a depot; no id where it only says how many."""
+        units, name = depot.get("units", {}), str(depot.get("id"))
+        rows: list[tuple[int, str]] = []
+        if isinstance(units, list) and not all(isinstance(one, dict) and one.get("id") and {*one} == {"id", "skill"} for one in units):
+            self.wrong(name, f"depot '{name}': write units as {{fire: 2}} or [{{id: engine_7, skill: fire}}]")
+            return rows
+        pairs = (
+            [(one["skill"], str(one["id"])) for one in units]
+            if isinstance(units, list)
+            else list(units.items() if isinstance(units, dict) else ())
+        )
+        for skill, told in pairs:
+            if skill not in SKILLS:
+                self.wrong(name, f"depot '{name}': {nearest(str(skill), SKILLS, what='skill')}")
+            elif isinstance(told, str) and isinstance(units, list):
+                rows.append((SKILLS.index(skill), told))
+            elif not isinstance(told, int) or isinstance(told, bool) or not 0 <= told <= MOST_UNITS:
+                self.wrong(name, f"depot '{name}': {skill} must be a whole number up to {MOST_UNITS}")
+            else:
+                rows += [(SKILLS.index(skill), "")] * told
+        return rows
 
     def _spots(self) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
         ids: list[str] = []

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from models.response.network import Network
+from models.response.network import SKILLS, Network
 from twin.model import Model, Options
 from twin.ports import FlowIn, FlowOut, In, Notice, Out
 from twin.units import Quantity, Seconds
@@ -73,6 +73,9 @@ class Surface(Model):
 
     state = Out(
         at="unit", dtype=int, label="unit: " + ", ".join(f"{i} {name}" for i, name in enumerate(STATES)), cmap="tab20", range=(0, 10)
+    )
+    unit_skill = Out(
+        at="unit", dtype=int, label="skill: " + ", ".join(f"{i} {name}" for i, name in enumerate(SKILLS)), cmap="tab10", range=(0, 9)
     )
     aboard = Out(at="unit", dtype=int, label="patients aboard")
     units_free = Out(at="depot", dtype=int, label="units at the depot")

@@ -20,6 +20,7 @@ from twin.ports import At, ElementSet, Notice, Out
 
 Unit = Annotated[str, At("unit")]
 DRIVE_S = 60
+SKILLS = ("water", "police")
 
 
 class Crews:
@@ -27,7 +28,7 @@ class Crews:
         self.ids = ids
 
     def elements(self):
-        return {"unit": ElementSet(self.ids, [np.array([[0.0, 0.0]]) for _ in self.ids], label="crews")}
+        return {"unit": ElementSet(self.ids, [np.array([[0.0, 0.0]]) for _ in self.ids], label="crews"), "skill": ElementSet(SKILLS)}
 
 
 class Patrol(Model):
@@ -40,6 +41,7 @@ class Patrol(Model):
         water: Annotated[int, Field(ge=0, le=100)] = 2
 
     busy = Out(at="unit", dtype=bool, label="on a job")
+    unit_skill = Out(at="unit", dtype=int, label="0 water, 1 police")
 
     sent = Notice(at="unit")
     on_scene = Notice(at="unit")
@@ -49,6 +51,7 @@ class Patrol(Model):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self.jobs: dict[str, list] = {}
+        self.unit_skill = [int(name == "police_1") for name in self.elements["unit"].ids]
 
     @classmethod
     def read(cls, setup: Setup) -> Crews:
@@ -62,7 +65,7 @@ class Patrol(Model):
     def send(self, job: str, skill: str, x_m: float, y_m: float, units: int = 1, work_s: float = 60.0, priority: int = 2) -> None:
         """Send units with a skill."""
         taken = {one[0] for one in self.jobs.values()}
-        free = [i for i, name in enumerate(self.elements["unit"].ids) if name.rpartition("_")[0] == skill and i not in taken]
+        free = [i for i, code in enumerate(self.unit_skill.tolist()) if SKILLS[code] == skill and i not in taken]
         if len(free) < units:
             self.unmet(job=job)
             return

@@ -45,6 +45,41 @@ def closes(model: Response) -> None:
         assert account.residual == 0, account
 
 
+def renamed(setup: Setup, units: object) -> Setup:
+    path = setup.files["network"]
+    text = json.loads(path.read_text())
+    text["depots"][0]["units"] = units
+    path.write_text(json.dumps(text))
+    return setup
+
+
+def test_a_unit_can_what_the_file_says_whatever_it_is_called(setup):
+    given = [{"id": "water_9", "skill": "fire"}, {"id": "medic", "skill": "ambulance"}]
+    model = live(renamed(setup, given), spread=0)
+    kinds = model.elements["skill"].ids
+    can = dict(zip(model.elements["unit"].ids, (kinds[code] for code in model.unit_skill.tolist()), strict=True))
+    assert can["water_9"] == "fire" and can["medic"] == can["ambulance_1"] == "ambulance" and can["water_1"] == "water"
+    model.send(job="a", **FIRE, work_s=60.0)
+    until(model, 200)
+    assert [unit for _, unit in said(model, "sent", job="a")] == ["water_9"]
+
+
+@pytest.mark.parametrize(
+    ("units", "what"),
+    [
+        ([{"id": "e", "skill": "fir"}], "did you mean 'fire'"),
+        ([{"id": "e", "skill": "fire"}, {"id": "e", "skill": "gas"}], "unit 'e' occurs 2 times"),
+        ([{"id": "e"}], "write units as {fire: 2} or [{id: engine_7, skill: fire}]"),
+        ({"fire": 1.5}, "fire must be a whole number"),
+    ],
+)
+def test_a_mistake_in_a_depots_units_is_one_line(setup, units, what):
+    with pytest.raises(InputError) as error:
+        Response(renamed(setup, units))
+    (problem,) = error.value.problems
+    assert what in str(problem)
+
+
 def test_a_job_goes_from_the_call_to_the_way_home(setup):
     model = live(setup, spread=0)
     model.send(job="a", **FIRE, work_s=300.0)

@@ -56,9 +56,14 @@ def test_no_section_makes_swmm_touch_another_file(read, old, new, said):
     assert len(named) == 1 and named[0].line > 1, refused.value.problems
 
 
-def test_a_lid_without_a_report_file_is_let_through(read):
-    read(DEMO.replace("\n[REPORT]", LID.format("*"), 1))
-    read(DEMO.replace("\n[REPORT]", LID.format(""), 1))
+@pytest.mark.parametrize("report", ["*", ""])
+def test_a_lid_without_a_report_file_is_let_through(read, tmp_path, report):
+    """The network is what it was, and SWMM gets the line."""
+    plain, with_lid = (
+        {kind: one.ids for kind, one in read(text).elements().items()} for text in (DEMO, DEMO.replace("\n[REPORT]", LID.format(report), 1))
+    )
+    assert with_lid == plain
+    assert f"[LID_USAGE]\n A1 green 1 10 5 0 0 0 {report}\n" in prepared(tmp_path / "net.inp", 5)
 
 
 def test_swmm_gets_the_lines_that_were_judged(tmp_path):
