@@ -67,6 +67,8 @@ class Evening:
         self.lit, self.leaking, self.alerted = np.ones(areas, bool), np.zeros(areas, bool), np.zeros(areas, bool)
         self.watch = Watch(crowd, areas, gates)
         self.near, self.way = self.movement.tables()
+        self.stale = False
+        """the ways are to be found anew before anybody takes another step"""
 
     @property
     def now_s(self) -> int:
@@ -204,13 +206,15 @@ class Evening:
         groups.leave_s[there] = np.minimum(groups.leave_s[there], self.now_s + groups.lag_s[there])
 
     def _weigh(self, served: np.ndarray) -> None:
-        """Compute the ways again: darkness and cleared areas cost more; everybody on the way hears of it."""
+        """Let the ways be found again, once for all that happens in a second; everybody on the way hears of it."""
         self.watch.keep(self.cleared)
-        self._set_ways()
+        self.stale = True
         self._announce(served)
         self._tell(self.on_their_way)
 
     def _set_ways(self) -> None:
+        """Find the ways: darkness and cleared areas cost more."""
+        self.stale = False
         options = self.crowd.options
         dark = np.where(self.lit, 1.0, options.dark_aversion / options.dark_speed)
         self.movement.bar(self.barred)
@@ -239,6 +243,8 @@ class Evening:
     def advance(self, until_s: int) -> bool:
         """Move everything to `until_s`; False when nothing did move."""
         self._take_inputs()
+        if self.stale:
+            self._set_ways()
         moved = False
         for now_s in range(self.now_s, until_s):
             if now_s % DECIDE_S == 0:

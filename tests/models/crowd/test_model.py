@@ -107,6 +107,23 @@ def test_a_restored_crowd_has_the_identical_future(make, two_sides) -> None:
     assert one.ledger() == other.ledger()
 
 
+def test_areas_cleared_in_one_second_are_gone_round_by_ways_found_once(make, two_sides, monkeypatch) -> None:
+    one = make(network=two_sides, people=150)
+    run(one, 30)
+    found = []
+    weigh = one.evening.movement.weigh
+    monkeypatch.setattr(one.evening.movement, "weigh", lambda cost: found.append(cost.copy()) or weigh(cost))
+    for area in ("bowl", "east"):
+        one.alert(area)
+    one.solve()
+    other = make(network=two_sides, people=150)
+    other.restore(one.snapshot())
+    for crowd in (one, other):
+        run(crowd, 120)
+    assert len(found) == 1 and (found[0] > 1).sum() == 2
+    assert outputs(one) == outputs(other), "saved between the alert and the next step"
+
+
 def test_solve_is_idempotent(make) -> None:
     crowd = make(people=60)
     run(crowd, 25)
