@@ -156,19 +156,23 @@ class Msel:
             given.append(Post(*order, inject.name, act.model, act.verb, act.arguments, said, by))
         return given
 
+    def wrong(self, verb: str, arguments: Mapping[str, Any]) -> str:
+        """Say whether an argument is strange, or a row named that there is not."""
+        taken = ("row", "by") if verb in ("skip", "publish") else ("by",)
+        if strange := [key for key in arguments if key not in taken]:
+            return nearest(strange[0], taken, what="argument")
+        names, name = [inject.name for inject in self.injects], str(arguments.get("row", ""))
+        return nearest(name, names, what="row") if "row" in taken and name not in names else ""
+
     def told(self, verb: str, arguments: Mapping[str, Any], now_s: int) -> list[Post | Said]:
         """Skip a row or let it come now (`row`), pause the list or let it go on, as somebody says (`by`)."""
         by = str(arguments.get("by") or "")
-        taken = ("row", "by") if verb in ("skip", "publish") else ("by",)
-        if strange := [key for key in arguments if key not in taken]:
-            raise InputError(f"msel.{verb}: {nearest(strange[0], taken, what='argument')}")
+        if wrong := self.wrong(verb, arguments):
+            raise InputError(f"msel.{verb}: {wrong}")
         if verb in ("pause", "go_on"):
             self.paused, self._again = verb == "pause", True
             return [_noted(verb, "", now_s, by)]
-        names = [inject.name for inject in self.injects]
-        name = str(arguments.get("row", ""))
-        if name not in names:
-            raise InputError(f"msel.{verb}: {nearest(name, names, what='row')}")
+        names, name = [inject.name for inject in self.injects], str(arguments["row"])
         inject, memory = self.injects[names.index(name)], self.memories[names.index(name)]
         if memory.status == "came":
             raise InputError(f"msel.{verb}: row {name} has come already")

@@ -254,7 +254,8 @@ class _Reader:
     def goal(self, done: Sequence[Act]) -> tuple[float, float] | None:
         """Return where the element lies that is acted on."""
         for act in done[:1]:
-            model = self.context.models[act.model]
+            if (model := self.context.models.get(act.model)) is None:
+                continue
             for key, (_, at, _) in model.actions[act.verb].parameters.items():
                 if at and act.arguments.get(key) is not None:
                     return crews.of(model, at, str(act.arguments[key]))

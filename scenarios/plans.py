@@ -110,11 +110,23 @@ class Plans:
         self._next_s = self._due_s()
         return given
 
-    def told(self, verb: str, arguments: Mapping[str, Any], now_s: int) -> list[Post | Said]:
-        """Approve or refuse an action that waits for it, or end a plan: `sim.do("plans.approve", action="burst.detour", by="Li Wei")`."""
+    def wrong(self, verb: str, arguments: Mapping[str, Any]) -> str:
+        """Say whether a plan, or an action that waits for a word, is named that there is."""
         wanted = "plan" if verb == "stand_down" else "action"
         if set(arguments) - {"by"} != {wanted} or not all(isinstance(one, str) for one in arguments.values()):
-            raise InputError(f"plans.{verb}: write {wanted}=... and by=... (who says so), as text")
+            return f"write {wanted}=... and by=... (who says so), as text"
+        asks = {key for key, (_, action) in self.actions.items() if action.approval is not None}
+        known = {one.plan.name for one in self.running} if verb == "stand_down" else asks
+        return (
+            ""
+            if arguments[wanted] in known
+            else nearest(arguments[wanted], known, what="plan" if verb == "stand_down" else "action that waits for approval")
+        )
+
+    def told(self, verb: str, arguments: Mapping[str, Any], now_s: int) -> list[Post | Said]:
+        """Approve or refuse an action that waits for it, or end a plan: `sim.do("plans.approve", action="burst.detour", by="Li Wei")`."""
+        if wrong := self.wrong(verb, arguments):
+            raise InputError(f"plans.{verb}: {wrong}")
         by = arguments.get("by") or "by hand"
         if verb == "stand_down":
             plans = {one.plan.name: one for one in self.running if one.in_force}

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from twin import kpi, yamlfile
 from twin.city import MANIFEST, City
-from twin.driver import Context, Driver
+from twin.driver import Commanded, Context, Driver
 from twin.errors import SHOWN_PROBLEMS, InputError, Problem, nearest
 from twin.flows import FlowLink
 from twin.host import Inline, Process, model_class
@@ -92,9 +92,13 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
     types = {name: stanza.type or name for name, stanza in scenario.models.items()}
     context = Context(city, models, start, scenario.duration, scenario.place, scenario.folder, tuple(scenario.kpis), types)
     drivers: dict[str, Driver] = {}
-    for found in registered("twin.drivers"):
-        if found.name in scenario.drivers:
-            drivers[found.name] = found.load().read(scenario.drivers[found.name], context)
+    taken = {found.name: found.load() for found in registered("twin.drivers") if found.name in scenario.drivers}
+    context.verbs = {name: driver.verbs for name, driver in taken.items() if hasattr(driver, "verbs")}
+    for name, driver in taken.items():
+        drivers[name] = driver.read(scenario.drivers[name], context)
+    for one in context.told:
+        if wrong := cast(Commanded, drivers[one.section]).wrong(one.verb, one.arguments):
+            problems.append(Problem(f"{'.'.join(map(str, one.path))}: {wrong}", *one.place(one.path)))
     kpis = _kpis(scenario, models, problems)
     _check_objectives(scenario, problems)
     objectives = {name: one for driver in drivers.values() for name, one in getattr(driver, "objectives", {}).items()} | scenario.objectives

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -77,6 +77,16 @@ class Seen:
         return self.arrays[model]
 
 
+class Tells(NamedTuple):
+    """An entry that tells a driver something, `plans.approve`, with its place in the scenario."""
+
+    section: str
+    verb: str
+    arguments: Mapping[str, str]
+    place: Place
+    path: tuple[Any, ...]
+
+
 @dataclass
 class Context:
     """What a driver may know when it reads its section: the city, the models' datasheets, the clock, the lines.
@@ -94,6 +104,10 @@ class Context:
     kpis: Collection[str] = ()
     types: Mapping[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    verbs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By section, what its driver may be told."""
+    told: list[Tells] = field(default_factory=list)
+    """What entries will tell drivers, to be checked when all of these are made."""
 
     def of_type(self, type_name: str) -> list[str]:
         """Return the models of a registered type, by the names the scenario gives them."""
@@ -119,6 +133,14 @@ class Context:
         """Check `grid.open` and its arguments against the datasheets; notes everything wrong."""
         path = tuple(path)
         model_name, _, verb = str(do).partition(".")
+        if model_name in self.verbs and model_name not in self.models:
+            if verb not in self.verbs[model_name]:
+                what = nearest(verb, self.verbs[model_name], what=f"verb of {model_name}")
+                self.say(f"{'.'.join(map(str, path))}: {what}", (*path, "do"))
+                return "", "", {}
+            said = {key: str(value) for key, value in arguments.items()}
+            self.told.append(Tells(model_name, verb, said, self.place, path))
+            return model_name, verb, said
         if model_name not in self.models:
             self.say(f"{'.'.join(map(str, path))}: {nearest(model_name, self.models, what='model')} (write model.action)", (*path, "do"))
             return "", "", {}
@@ -171,6 +193,9 @@ class Commanded(Driver, Protocol):
 
     verbs: ClassVar[Mapping[str, str]]
     """What it may be told, and what that does."""
+
+    def wrong(self, verb: str, arguments: Mapping[str, Any]) -> str:
+        """Say what is wrong with one of `verbs` at any moment of a run: a name that is not there; '' where nothing is."""
 
     def told(self, verb: str, arguments: Mapping[str, Any], now_s: int) -> Sequence[Post | Said]:
         """Take in one of `verbs` and return what is to be done now; InputError says what is wrong with it, and nothing is changed."""

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import simpy
 
-from twin.driver import SOURCES, Heard, Listener, Post, Said, Seen
-from twin.errors import Imbalance, TwinError
+from twin.driver import SOURCES, Commanded, Heard, Listener, Post, Said, Seen
+from twin.errors import Imbalance, InputError, TwinError
 from twin.flows import accounts
 from twin.host import Inline, Process, Reply, Verb
 from twin.model import Account
@@ -98,6 +98,7 @@ class Orchestrator:
         *,
         duration_s: int,
         drivers: Iterable[Listener] = (),
+        sections: Mapping[str, Listener] | None = None,
         journal: Callable[[Heard], None] = lambda heard: None,
         sample: Callable[[int], None] | None = None,
         sample_every_s: int = 0,
@@ -110,6 +111,7 @@ class Orchestrator:
         self.parallel = any(not node.works_here for node in self.nodes)
         self.env = simpy.Environment(initial_time=0)
         self.drivers: list[Listener] = list(drivers)
+        self.sections = dict(sections or {})
         self.journal, self.sample, self.sample_every_s, self.keep = journal, sample, sample_every_s, keep
         self.check = check
         self.sample_due_s, self.sampled_s = 0, -1
@@ -189,15 +191,15 @@ class Orchestrator:
 
     def post(self, given: Iterable[Post | Said]) -> None:
         """Do what a driver gave when it was told something by hand; what was sampled at this second is sampled again."""
-        self.agenda += self._posts(given, None, self.now_s)
+        self.agenda += self._posts(given, "live", self.now_s)
         self._settle_again()
 
-    def _posts(self, given: Iterable[Post | Said], driver: Listener | None, t: int) -> list[Post]:
-        """Journal what a driver says (None: what it says to who acts by hand); return what it posts."""
+    def _posts(self, given: Iterable[Post | Said], who: Listener | str, t: int) -> list[Post]:
+        """Journal what a driver says, of itself (`who`) or told to by a source; return what it posts."""
         posts = []
         for one in given:
             if isinstance(one, Said):
-                self.journal(Heard(t, one.kind, one.report, driver.source if driver else "live"))
+                self.journal(Heard(t, one.kind, one.report, who if isinstance(who, str) else who.source))
             else:
                 posts.append(one)
         return posts
@@ -269,12 +271,27 @@ class Orchestrator:
         verbs: dict[str, list[Verb]] = {}
         while self.agenda and self.agenda[0].t_s <= t:
             post = self.agenda.pop(0)
+            if post.model in self.sections and post.model not in self.by_name:
+                self.agenda = sorted(self.agenda + self._tell(post, t))
+                continue
             verbs.setdefault(post.model, []).append((post.action, dict(post.arguments)))
             element = next((str(v) for v in post.arguments.values() if isinstance(v, str)), "")
             told = {key: text for key, text in (("why", post.why), ("by", post.by)) if text}
             report = Report(post.model, post.action, element, t, "info", {**post.arguments, "name": post.name, **told})
             self.journal(Heard(t, "action", report, SOURCES[post.source]))
         return verbs
+
+    def _tell(self, post: Post, t: int) -> list[Post]:
+        """Tell a driver what was posted to it; return what it posts. What it cannot take now is journaled, with why."""
+        source = SOURCES[post.source]
+        by = str(post.by or post.arguments.get("by") or f"{source} {post.name}")
+        try:
+            given = cast(Commanded, self.sections[post.model]).told(post.action, {**post.arguments, "by": by}, t)
+        except InputError as error:
+            facts = {**post.arguments, "name": post.name, "by": by, "effect": f"not taken: {error}"}
+            self.journal(Heard(t, "action", Report(post.model, post.action, "", t, "warning", facts), source))
+            return []
+        return self._posts(given, source, t)
 
     def _starting(self, nodes: Sequence[Node]) -> Sequence[Node]:
         """Return the nodes in the order to set them to work: those in processes first, so that they work meanwhile."""

@@ -188,6 +188,7 @@ class Simulation:
             wiring,
             duration_s=scenario.duration,
             drivers=plan.drivers.values(),
+            sections=plan.drivers,
             journal=self._journal,
             sample=self._sample if self._record else None,
             sample_every_s=math.gcd(scenario.record_every, self._tracks_every_s),
