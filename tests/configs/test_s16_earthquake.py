@@ -49,7 +49,7 @@ def test_the_shaking_breaks_the_same_in_both_runs_and_says_how_hard_it_was(runs)
 
 
 def test_ambulances_fetch_the_hurt_all_over_the_district_the_gravest_first(tmp_path):
-    """By intensity some 340 of 310,000 people, where they are; first measured on free streets, 149 to fetch, the last red after 95 min."""
+    """By intensity some 340 of 310,000 people, where they are; first measured on free streets, 150 to fetch, the last red after 140 min."""
     full = twin.load(FILE.parent.parent / FILE.name)
     others = dict.fromkeys(("traffic", "grid", "water", "gas", "comms"))
     quick = {
@@ -67,10 +67,13 @@ def test_ambulances_fetch_the_hurt_all_over_the_district_the_gravest_first(tmp_p
     walking = sum(facts["patients"] for facts in run.events[run.events["name"] == "bring"]["facts"])
     assert 100 < grave < walking + 20 and 250 < grave + walking < 450
     response = run.fields["response"]
-    assert int(response.delivered.isel(time=-1).sum()) > 0.9 * grave and run.ledger.closes.all()
+    assert 0.4 * grave < int(response.delivered.isel(time=-1).sum()) < 0.7 * grave and run.ledger.closes.all(), "ten ambulances"
+    assert run.events.query("name == 'sent'").element.nunique() == 10
     reds = response.reds_outside.values.sum(axis=1)
     waiting = response.patients_waiting.values.sum(axis=1)
-    assert reds.max() == sum(facts["red"] for facts in called) and waiting[(reds > 0).nonzero()[0][-1]] > 0, "reds before the others"
+    assert reds[-1] == 0 and reds.max() == sum(facts["red"] for facts in called) and waiting[(reds > 0).nonzero()[0][-1]] > 0, (
+        "reds before the others"
+    )
 
 
 def test_the_hospital_and_the_waterworks_come_first(runs):
