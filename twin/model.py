@@ -141,7 +141,10 @@ class Action:
         return value
 
 
-_UNITS = {"m": "m", "m2": "m2", "s": "s", "mw": "MW", "kw": "kW", "m_per_s": "m/s", "m3_per_s": "m3/s", "mm": "mm", "l": "l", "bar": "bar"}
+_UNITS = {
+    **{"m": "m", "m2": "m2", "mm": "mm", "s": "s", "m_per_s": "m/s", "m3_per_s": "m3/s", "mm_per_h": "mm/h", "l": "l"},
+    **{"mw": "MW", "kw": "kW", "bar": "bar", "kg": "kg", "kg_per_s": "kg/s", "deg": "deg"},
+}
 
 
 def _stem(name: str) -> tuple[str, str]:

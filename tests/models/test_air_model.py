@@ -356,3 +356,13 @@ def test_a_pack_gets_a_source_at_every_main_and_the_same_bytes_twice(tmp_path):
         synth(demo_base(), laid, tmp_path, {"lon_deg": 118.7})
     with pytest.raises(InputError, match="option of the air"):
         synth(demo_base(), laid, tmp_path, {"lon_deg": 118.7, "lat_deg": 32.0, "terain": "rural"})
+
+
+def test_what_is_let_out_is_written_with_its_unit(air):
+    model = air()
+    said = {"source": model.elements["source"].ids[0], "substance": "chlorine", "x": "1 km", "y": "0 m"}
+    taken, wrong = Air.actions["release"].check({**said, "rate": "3.6 t/h"}, model.elements)
+    assert (taken["rate_kg_per_s"], taken["x_m"], wrong) == (pytest.approx(1.0), 1000.0, [])
+    assert Air.actions["release"].check({**said, "rate_kg_per_s": 1}, model.elements)[1] == []
+    [problem] = Air.actions["release"].check({**said, "rate": "2 m"}, model.elements)[1]
+    assert "kg/s" in problem
