@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -52,8 +53,10 @@ def drill(
     def tell(line: str, grave: str) -> None:
         typer.secho(line, fg=colours.get(grave))
 
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
     simulation = Simulation(load(file, sets or []), out)
-    played = Drill(simulation, typed(sys.stdin), tell, pace=pace, by=by)
+    played = Drill(simulation, typed(sys.stdin or ()), tell, pace=pace, by=by)
     tell("engines start; the first run compiles", "")
     try:
         played.play()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import re
 import time
@@ -41,12 +42,14 @@ SHORT = {
     "skip": ("msel", "row"),
 }
 """Words that stand for what a driver of the scenario is told, and the argument they need."""
-SAID = re.compile(r"([^=\"':.]{1,80}):\s+(.*)")
+SAID = re.compile(r"((?:[^=\"':.]|\.\s){1,80}):\s+(.*)")
 """Who says something, and what."""
 QUIET = ("debug", "info")
 ANSWERED = ("approved", "refused", "dropped", "failed")
 SHOWN = 220
 """Letters of a row's facts."""
+
+log = logging.getLogger(__name__)
 
 Lines = queue.Queue[str | None]
 """What is typed; None when nothing more will come."""
@@ -167,8 +170,13 @@ class Drill:
             return
         self._go_on()
         try:
+            line.encode()
             self._obey(line.strip())
-        except (InputError, ValueError) as error:
+        except UnicodeEncodeError:
+            self.tell("          this line is no UTF-8 text; write it again, or save the file it is from as UTF-8", "warning")
+        except InputError as error:
+            self.tell(f"          {'; '.join(problem.what for problem in error.problems) or error}", "warning")
+        except ValueError as error:
             self.tell(f"          {error}", "warning")
 
     def _obey(self, line: str) -> None:
@@ -178,7 +186,7 @@ class Drill:
         word, _, rest = deed.partition(" ")
         if not deed:
             return
-        if word in SHORT and "=" not in rest:
+        if word in SHORT:
             driver, argument = SHORT[word]
             self._tell_driver(driver, word, argument, rest.strip(), said or self.by)
         elif word == "until":
@@ -197,14 +205,23 @@ class Drill:
             for what, does in WORDS.items():
                 self.tell(f"  {what:44} {does}", "")
         elif "." in word:
-            for one in msel_words.actions(deed):
-                self.simulation.do(f"{one.model}.{one.verb}", **{"by": said or self.by, **one.arguments})
+            self._act(deed, said or self.by)
         else:
             raise InputError(f"{nearest(word, [*(key.split()[0] for key in list(WORDS)[:7]), *SHORT], what='word')}; write help")
+
+    def _act(self, deed: str, by: str) -> None:
+        """Do what models take: all that a line says, or nothing when one of it is wrong."""
+        deeds = [(f"{one.model}.{one.verb}", {"by": by, **one.arguments}) for one in msel_words.actions(deed)]
+        for action, arguments in deeds:
+            self.simulation.plan.asked(action, arguments)
+        for action, arguments in deeds:
+            self.simulation.do(action, **arguments)
 
     def _tell_driver(self, driver: str, word: str, argument: str, what: str, by: str) -> None:
         if driver not in self.simulation.plan.drivers:
             raise InputError(f"{word}: this scenario has no '{driver}:'")
+        if "=" in what:
+            raise InputError(f"{word}: write '{word} NAME', with who says so before it: 'Li Wei: {word} NAME'")
         if not what:
             waiting = f": {', '.join(self.asked)}" if argument == "action" and self.asked else ""
             raise InputError(f"{word}: say which {argument}{waiting}")
@@ -229,9 +246,13 @@ def typed(source: Iterable[str]) -> Lines:
     lines: Lines = queue.Queue()
 
     def read() -> None:
-        for line in source:
-            lines.put(line)
-        lines.put(None)
+        try:
+            for line in source:
+                lines.put(line)
+        except (OSError, ValueError) as error:
+            log.warning("nothing more can be read from whoever writes: %s", error)
+        finally:
+            lines.put(None)
 
     Thread(target=read, name="keyboard", daemon=True).start()
     return lines

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twin.errors import SHOWN_PROBLEMS, InputError, Problem
-
-LARGEST_BYTES = 32_000_000
+from twin.jsonfile import LIMIT_BYTES
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class SectionedFile:
     """A larger number means nothing in such a file."""
 
     def __init__(self, file: Path, sections: Sequence[str], what: str) -> None:
-        """`what`: the file's trade name, for example 'an EPANET network'."""
+        """`what`: what its trade calls such a file and how its name ends, for a message: 'is text ending in .inp'."""
         self.file, self.what = file, what
         self.problems: list[Problem] = []
         self.rows: dict[str, list[Row]] = {name: [] for name in sections}
@@ -41,13 +40,13 @@ class SectionedFile:
     def text(self) -> str:
         """Return the file as text; InputError if it cannot be read as such."""
         try:
-            if self.file.stat().st_size > LARGEST_BYTES:
-                raise InputError(Problem(f"larger than the {LARGEST_BYTES:,} bytes that are read", str(self.file)))
+            if self.file.stat().st_size > LIMIT_BYTES:
+                raise InputError(Problem(f"larger than the {LIMIT_BYTES:,} bytes that are read", str(self.file)))
             data = self.file.read_bytes()
         except OSError as error:
             raise InputError(Problem(f"cannot be read: {error.strerror or error}", str(self.file))) from None
         if b"\0" in data:
-            raise InputError(Problem(f"is not a text file; {self.what} is text ending in .inp", str(self.file)))
+            raise InputError(Problem(f"is not a text file; {self.what}", str(self.file)))
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError:

@@ -32,7 +32,7 @@ class InpFile(SectionedFile):
     """A file's rows by section; `problems` collects what is wrong."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(file, SECTIONS, "a SWMM network")
+        super().__init__(file, SECTIONS, "a SWMM network is text ending in .inp")
 
     def read(self) -> None:
         """Sort the file's lines into `rows`."""

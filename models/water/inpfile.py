@@ -28,7 +28,7 @@ class InpFile(SectionedFile):
     """A larger number is no demand, length or head of a network."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(file, SECTIONS, "an EPANET network")
+        super().__init__(file, SECTIONS, "an EPANET network is text ending in .inp")
         self.last_line = 0
 
     def read(self) -> None:

@@ -103,13 +103,18 @@ def test_what_cannot_be_done_is_one_line_and_the_drill_goes_on(tmp_path):
         "until 03:00": "until 03:00",
         "pace 0": "from 0.1 to 1000",
         "pace fast": "fast",
+        "heat.heat self=1": "; heat needs 'room'",
+        "heat.heat room=R0 p='1 kW'; heat.heat room=R9 p='1 kW'": "no room 'R9'",
+        "approve warm.ask by=Li": "'Li Wei: approve NAME'",
+        "Dr. Li: sing": "no word 'sing'",
+        b"Li\xff: status".decode(errors="surrogateescape"): "no UTF-8 text",
     }
-    told, run = play(write(tmp_path, PLAN), tmp_path / "drill", Hall(*[(1.0 + k, line) for k, line in enumerate(wrong)]), pace=100.0)
+    told, run = play(write(tmp_path, PLAN), tmp_path / "drill", Hall(*[(1.0 + k, line) for k, line in enumerate(wrong)]), pace=50.0)
     answers = [line for line, grave in told if grave == "warning" and line.startswith("  ")]
     assert len(answers) == len(wrong)
     for answer, expected in zip(answers, wrong.values(), strict=True):
         assert expected in answer and "\n" not in answer
-    assert run.status == "done"
+    assert run.status == "done" and not (run.events["source"] == "live").any(), "nothing of them was done"
 
 
 def test_models_slower_than_the_clock_are_said_once_and_caught_up_with(tmp_path):
@@ -154,6 +159,16 @@ def test_the_command_reads_lines_of_a_file_and_tells_what_came_of_them(tmp_path,
     assert ended.value.code == 0, printed
     assert "plans.approved warm.ask" in printed and "the drill is over" in printed and str(tmp_path / "run") in printed
     assert facts(open_run(tmp_path / "run"), "approved", "warm.ask")["by"] == "Li Wei"
+
+
+def test_nothing_to_read_is_a_drill_nobody_answers():
+    def broken():
+        yield "status\n"
+        raise OSError("the keyboard was pulled out")
+
+    assert [typed([]).get(timeout=5)] == [None]
+    lines = typed(broken())
+    assert [lines.get(timeout=5), lines.get(timeout=5)] == ["status\n", None]
 
 
 def test_a_pace_that_no_clock_keeps_is_refused(tmp_path):
