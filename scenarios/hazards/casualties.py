@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -22,6 +22,10 @@ FULL = 8.0
 """Intensity at which the share `shaken` holds."""
 TENFOLD = 10.0
 """Synthetic: so many times as many are hurt one degree of intensity further up."""
+MOST = 5000
+"""Patients of a class that one `response.patients` or `health.bring` takes; more of them are several."""
+LONGEST_JOB = 200
+"""Letters of the longest name of a job that a response model takes."""
 
 
 class Shares(BaseModel):
@@ -66,7 +70,7 @@ class Casualties(Kind):
         Shares(black=0.0001, red=0.0002, yellow=0.0006, green=0.001),
         description="of people in an earthquake of intensity VIII; ten times as many one degree up, a tenth one down",
     )
-    walk_within: Seconds = Field(20 * 60, description="those who walk set out within so long")
+    walk_within: Seconds = Field(20 * 60, ge=0, le=86400, description="those who walk set out within so long")
     scene: Annotated[Quantity("m"), Field(ge=50, le=2000)] = Field(300.0, description="side of the square whose hurt are one scene")
     every: Seconds = Field(60, ge=10, description="how often those who breathe a poison are counted")
 
@@ -112,7 +116,7 @@ class Watch:
         self.toll = Toll(len(self.middles_m))
 
     def expect(self, quakes: Sequence[Quake]) -> None:
-        """Take up the earthquakes to come; the shaking is everywhere when it is at the middle of the places."""
+        """Take up the earthquakes; the shaking is everywhere when it is at the middle of the places."""
         middle_m = self.middles_m.mean(axis=0)
         comes_s = [one.start_s + round(float(np.hypot(*(middle_m - (one.x_m, one.y_m)))) / earthquake.SPEED_M_PER_S) for one in quakes]
         self.shocks = sorted(zip(comes_s, quakes, strict=True), key=lambda one: one[0])
@@ -123,6 +127,8 @@ class Watch:
 
     def hear(self, seen: Seen) -> list[Effect | str]:
         """Return what is done for whom is hurt since, and what is only said of them."""
+        if self.looked_s < 0:
+            self._begin(seen.now_s)
         people, level = seen[self.air]["people"], seen[self.air]["aegl"]
         self.toll.see(people)
         expected, why = np.zeros_like(self.toll.struck), []
@@ -136,6 +142,11 @@ class Watch:
                 why.append("above AEGL-2 {:.0f} people, above AEGL-3 {:.0f}".format(*self.toll.above.sum(axis=1)))
         self.looked_s = seen.now_s
         return self._told(self.toll.patients(expected), seen.now_s, "; ".join(why)) if why else []
+
+    def _begin(self, now_s: int) -> None:
+        """Leave the shaking before the first look behind: an entry that a saved state knows nothing of hurts nobody by what was before."""
+        while self.shaken < len(self.shocks) and self.shocks[self.shaken][0] < now_s:
+            self.shaken += 1
 
     def _shaking(self, now_s: int, people: np.ndarray) -> list[tuple[str, np.ndarray]]:
         found = []
@@ -163,7 +174,8 @@ class Watch:
         grave[:, GREEN] = 0
         walking = patients - grave
         if self.response:
-            found += [self._call(key, counts, now_s, why) for key, counts in self._by_scene(grave).items()]
+            scenes = self._by_scene(grave).items()
+            found += [self._call(key, part, now_s, why) for key, counts in scenes for part in _parts(counts)]
         else:
             walking = patients
         doors: dict[str, np.ndarray] = {}
@@ -172,7 +184,7 @@ class Watch:
         for door, counts in sorted(doors.items()):
             for triage, count in zip(CLASSES, counts.tolist(), strict=True):
                 if count and self.health:
-                    found.append(self._go(door, triage, count, now_s, why))
+                    found += [self._go(door, triage, int(part), now_s, why) for part in _parts(np.array(count))]
                 elif count:
                     found.append(f"{count} {triage} patients near {door or 'there'}, whom no model takes ({why})")
         return found
@@ -210,6 +222,30 @@ class Watch:
         self.scenes = {(int(i), int(j)): Scene(int(number), float(x_m), float(y_m)) for i, j, number, x_m, y_m in saved["scenes"]}
 
 
+def _parts(counts: np.ndarray) -> Iterator[np.ndarray]:
+    """Split counts of patients into as many as one action takes each; together they are the same patients."""
+    while counts.any():
+        part = np.minimum(counts, MOST)
+        yield part
+        counts = counts - part
+
+
+def _fits(entry: Casualties, ground: Ground, names: Mapping[str, str], door: str, places: int) -> bool:
+    """Check the longest name and the most patients that the entry can ever post; notes what the models would not take."""
+    context, before, last = ground.context, len(ground.context.problems), f"_{places}"
+    if names["response"] and len(ground.name) + len(last) > LONGEST_JOB:
+        most = LONGEST_JOB - len(last)
+        what = f"hazards.{ground.name}: a name of {len(ground.name)} letters; it names jobs ('..._1'): write one of at most {most}"
+        context.say(what, ground.path)
+    elif names["response"]:
+        arguments = {"job": f"{ground.name}{last}", "x_m": 0.0, "y_m": 0.0, **dict.fromkeys(CLASSES, MOST), "priority": 2}
+        context.action(f"{names['response']}.patients", arguments, ground.path)
+    if names["health"] and door:
+        arguments = {"place": door, "patients": MOST, "triage": CLASSES[GREEN], "over_s": float(entry.walk_within)}
+        context.action(f"{names['health']}.bring", arguments, ground.path)
+    return len(context.problems) == before
+
+
 def watch(entry: Casualties, ground: Ground) -> Watch | None:
     """Return what an entry does while a run goes on; None where no air says where people are."""
     if not ground.has("air"):
@@ -225,5 +261,7 @@ def watch(entry: Casualties, ground: Ground) -> Watch | None:
     if not names["health"]:
         ground.notes.append("no model 'health': those who would go to hospital by themselves are only counted here")
     doors = ground.nearest_of("health", "place", middles)
+    if not _fits(entry, ground, names, doors[0], len(middles)):
+        return None
     ids = {id: i for i, id in enumerate(places.ids)}
     return Watch(entry, ground.name, names["air"], names["response"], names["health"], middles, ids, doors)

@@ -1,4 +1,4 @@
-"""Casualties: whom cloud, fire and shaking reach become whole patients, nobody twice, and those who lie wait for ambulances."""
+"""Casualties: whom cloud, fire and shaking reach become whole patients, nobody twice at one place; who lies waits for ambulances."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import pytest
 
 import twin
 from models.air.demo import DEMO
-from scenarios.hazards.casualties import Casualties
+from scenarios.hazards.casualties import LONGEST_JOB, MOST, Casualties, Watch
+from scenarios.hazards.earthquake import Quake
 from scenarios.hazards.toll import CLASSES, Toll
 from twin import build
+from twin.driver import Seen
 from twin.errors import InputError
 from twin.host import model_class
 from twin.storage import digests
@@ -156,12 +158,77 @@ def test_a_crash_calls_ambulances_for_those_who_cannot_walk(scenario, tmp_path):
         ({"kind": "casualties", "above_aegl3": {"red": 0.9, "green": 0.2}}, "the shares add up to 1.1"),
         ({"kind": "casualties", "above_aegl2": {"green": 0.9}}, "no smaller share of people than above_aegl2"),
         ({"kind": "casualties"}, "'hurt' counts the same people; write one entry of casualties"),
+        ({"kind": "casualties", "walk_within": "-5 min"}, "greater than or equal to 0"),
+        ({"kind": "casualties", "walk_within": "10 d"}, "less than or equal to 86400"),
     ],
 )
 def test_a_mistake_is_one_line(scenario, entry, what):
     with pytest.raises(InputError) as error:
         build.plan(scenario.with_(hazards={"more": entry}))
     assert what in str(error.value) and "hazards.more" in str(error.value)
+
+
+def test_a_name_too_long_for_its_jobs_is_one_line(scenario):
+    """Its last scene's job must have a name that the response model takes."""
+    long = "x" * 210
+    with pytest.raises(InputError) as error:
+        build.plan(scenario.with_(hazards={"hurt": None, long: {"kind": "casualties"}}))
+    assert "a name of 210 letters" in str(error.value) and len(str(error.value).splitlines()) == 1
+    longest = "x" * int(str(error.value).rpartition(" ")[2])
+    assert len(longest) < LONGEST_JOB
+    build.plan(scenario.with_(hazards={"hurt": None, longest: {"kind": "casualties"}}))
+    build.plan(scenario.with_(models={"response": None}, hazards={"hurt": None, long: {"kind": "casualties"}}))
+
+
+def shaken(people: float, start_s: int, *at_s: int) -> tuple[Watch, list[Seen]]:
+    """Return a watch over one place that is shaken at its very middle, and what it sees at these seconds."""
+    watch = Watch(Casualties(), "hurt", "air", "response", "health", np.zeros((1, 2)), {"here": 0}, ["here"])
+    watch.expect([Quake(8.0, 0.0, 0.0, start_s=start_s)])
+    return watch, [Seen(now_s, [], set(), {"air": {"people": np.array([people]), "aegl": np.zeros(1, int)}}) for now_s in at_s]
+
+
+def test_many_patients_are_several_posts_that_the_models_take(scenario):
+    """No post is above what the datasheets allow, and together they are everybody who is hurt."""
+    watch, (before, then) = shaken(300_000.0, 100, 0, 100)
+    assert watch.hear(before) == []
+    effects = watch.hear(then)
+    models = build.plan(scenario).context.models
+    sums = dict.fromkeys(CLASSES, 0)
+    for one in effects:
+        arguments = one.arguments | ({"place": "station"} if one.action == "bring" else {})
+        model = models[one.model]
+        assert model.actions[one.action].check(arguments, model.elements)[1] == []
+        for triage in CLASSES:
+            sums[triage] += (
+                one.arguments.get(triage, 0)
+                if one.action == "patients"
+                else one.arguments["patients"] * (one.arguments["triage"] == triage)
+            )
+    assert list(sums.values()) == watch.toll.given.tolist() and sums["red"] > MOST < sums["green"]
+    assert {one.arguments["job"] for one in effects if one.action == "patients"} == {"hurt_1"}
+    assert effects == (again := shaken(300_000.0, 100, 0, 100))[0].hear(again[1][1])
+
+
+def test_an_entry_taken_up_late_hurts_nobody_by_shaking_before(scenario):
+    """As a state saved without it is taken up; a shake in the very second of its first look is not past."""
+    late, (first, later) = shaken(2000.0, 100, 5000, 6000)
+    assert late.hear(first) == [] == late.hear(later) and late.next_s() is None
+    prompt, (first,) = shaken(2000.0, 100, 100)
+    assert prompt.hear(first)
+    coming, (first, then) = shaken(2000.0, 5500, 5000, 5500)
+    assert coming.hear(first) == [] and coming.next_s() == 5500 and coming.hear(then)
+    quake = {"kind": "earthquake", "at": "20:01", "magnitude": 8.0, "epicentre": {"x": "0 m", "y": "0 m"}, "aftershocks": False}
+    held = scenario.with_(timeline=None, hazards={"quake": quake})
+    places = len(build.plan(held).context.models["air"].elements["place"].ids)
+    air = {"air": {"people": np.full(places, 2000.0), "aegl": np.zeros(places, int)}}
+    for saved_without, posts in ((True, False), (False, True)):
+        hazards = build.plan(held).drivers["hazards"]
+        if saved_without:
+            hazards.load({"running": {}, "told": True, "hurt": {}})
+        else:
+            hazards.hear(Seen(0, [], set(), air))
+        found = hazards.hear(Seen(600, [], set(), air))
+        assert any(getattr(one, "action", "") in ("patients", "bring") for one in found) == posts
 
 
 def test_whole_patients_keep_the_sum_and_who_gets_worse_is_counted_once():
