@@ -1,4 +1,4 @@
-"""From people exposed to patients: expected numbers by a share of who is there, whole patients of them, and nobody twice."""
+"""From people exposed to patients: expected numbers by a share of who is there, whole patients of them, and at one place nobody twice."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _ROUND = 1e-9
 class Toll:
     """Per place, who was there, who was exposed and who was hurt so far.
 
-    Nobody is known by name: of people who come and go the most that were there at once count. Who is a patient stays one of his
-    class; of others as many as a share says. Fractions are carried on from place to place, so that whole patients keep the sum.
+    Nobody is known by name: of people who come and go the most that were there at once count. At one place none is counted twice;
+    who is led through a cloud may be counted at each place he passes. Who is a patient stays one of his class; of others as many as
+    a share says. Fractions are carried on from place to place, so that whole patients keep the sum.
     """
 
     def __init__(self, places: int) -> None:
