@@ -88,13 +88,15 @@ def _parser() -> Any:
 class State:
     """What a condition remembers: since when each of its `for` parts has held, and which notices were heard.
 
-    Of one that is heard over something that may fail: since when it is not, and whether it held when it last was.
+    Of one that is heard over something that may fail: since when it is not, whether it held when it last was, and which notices
+    were said since, which wait until it is heard again.
     """
 
     since_s: list[int | None] = field(default_factory=list)
     heard: list[bool] = field(default_factory=list)
     lost_s: int | None = None
     held: bool = False
+    waiting: list[bool] = field(default_factory=list)
 
 
 Holds = Callable[["Seen", State], bool]
@@ -132,11 +134,14 @@ class Condition:
         return State([None] * len(self.lasting_s), [False] * self.notices)
 
     def forget(self, seen: Seen, state: State) -> bool:
-        """Forget the notices that were heard; return whether it holds all the same. What is not heard cannot be forgotten either."""
-        if state.lost_s is not None:
-            return state.held
-        state.heard = [False] * self.notices
-        return self.holds(replace(seen, reports=[]), state)
+        """Forget the notices that were heard; return whether it holds all the same, or did when it was last heard.
+
+        Those that were said unheard wait on: nobody knows of them yet.
+        """
+        waiting, state.waiting, state.heard = state.waiting, [], [False] * self.notices
+        holds = self.holds(replace(seen, reports=[]), state)
+        state.waiting = waiting
+        return holds
 
     def next_s(self, state: State, now_s: int) -> int | None:
         """Return the second after `now_s` at which it may change without any model having moved."""

@@ -28,12 +28,17 @@ def over(condition: Condition, ear: Condition, end_s: int) -> Condition:
     def holds(seen: Seen, state: State) -> bool:
         if not ear.holds(seen, ear.fresh()):
             state.lost_s = seen.now_s if state.lost_s is None else state.lost_s
+            heard, state.heard = state.heard, state.waiting or [False] * condition.notices
             for take in condition.takes:
                 take(seen, state)
+            state.waiting, state.heard = state.heard, heard
             return state.held
         if state.lost_s is not None:
             silent_s, state.lost_s = seen.now_s - state.lost_s, None
             state.since_s = [since_s if since_s is None else since_s + silent_s for since_s in state.since_s]
+        if state.waiting:
+            state.heard = [heard or waits for heard, waits in zip(state.heard, state.waiting, strict=True)]
+            state.waiting = []
         state.held = condition.holds(seen, state)
         return state.held
 

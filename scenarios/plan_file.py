@@ -276,7 +276,9 @@ class _Reader:
             closing += acts.read(
                 one["do"], {key: value for key, value in one.items() if key not in ("do", "when", "hears")}, path, self.context
             )
-        if "do" not in said:
+        if "then" in said and "do" in said:
+            self.say("with 'then', each of its steps has its own; put it and its arguments into the list", "stand_down", "do")
+        elif "do" not in said:
             self.keys(said, ("when", "hears", "then", "do"), "stand_down", "stand_down")
         return self.when(said, "stand_down"), closing
 

@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 from scenarios import plan_file, plan_text
 from scenarios.desks import Desks
 from scenarios.plan import Plan
-from scenarios.plan_run import APPROVAL, Running
+from scenarios.plan_run import APPROVAL, DELAY, DESK, IDLE, Running
 from scenarios.plan_schema import SCHEMA
 from twin.driver import Context, Post, Said, Seen
 from twin.errors import InputError, nearest
 from twin.scenario import Objective
+
+EARLY = "; too early: it has not asked; let the word come at least 1 s after the question"
+"""Said of a word to an action that asks nothing yet: entries of a timeline are done before what comes about in their second."""
 
 
 class Plans:
@@ -136,7 +139,9 @@ class Plans:
             return self._given(now_s)
         waiting = {key: pair for key, pair in self.actions.items() if pair[0].courses[pair[1].name].stage == APPROVAL}
         if arguments["action"] not in waiting:
-            raise InputError(f"plans.{verb}: {nearest(arguments['action'], waiting, what='action that waits for approval')}")
+            running, action = self.actions[arguments["action"]]
+            early = running.courses[action.name].stage in (IDLE, DESK, DELAY)
+            raise InputError(f"plans.{verb}: {nearest(action.key, waiting, what='action that waits for approval')}{EARLY if early else ''}")
         one, action = waiting[arguments["action"]]
         one.approve(action, now_s, approves=verb == "approve", by=by)
         return self._given(now_s)

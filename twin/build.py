@@ -96,7 +96,7 @@ def plan(scenario: Scenario, scratch: Path | None = None) -> Plan:
     context.verbs = {name: driver.verbs for name, driver in taken.items() if hasattr(driver, "verbs")}
     for name, driver in taken.items():
         drivers[name] = driver.read(scenario.drivers[name], context)
-    for one in context.told:
+    for one in context.told if not context.problems else ():  # what was not read cannot be told apart from what is not there
         if wrong := cast(Commanded, drivers[one.section]).wrong(one.verb, one.arguments):
             problems.append(Problem(f"{'.'.join(map(str, one.path))}: {wrong}", *one.place(one.path)))
     kpis = _kpis(scenario, models, problems)

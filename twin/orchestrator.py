@@ -284,7 +284,7 @@ class Orchestrator:
     def _tell(self, post: Post, t: int) -> list[Post]:
         """Tell a driver what was posted to it; return what it posts. What it cannot take now is journaled, with why."""
         source = SOURCES[post.source]
-        by = str(post.by or post.arguments.get("by") or f"{source} {post.name}")
+        by = str(post.arguments.get("by") or post.by or f"{source} {post.name}")
         try:
             given = cast(Commanded, self.sections[post.model]).told(post.action, {**post.arguments, "by": by}, t)
         except InputError as error:

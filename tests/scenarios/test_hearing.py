@@ -88,6 +88,23 @@ def test_a_notice_that_was_said_unheard_is_heard_when_the_line_is_back(rehearse)
     assert at(rehearse((400, 600), plan=plan, more=job), "called", "warm.warm") == [600]
 
 
+@pytest.mark.parametrize(("second_s", "whole"), [(520, [130, 520]), (200, [130])])
+def test_a_notice_said_unheard_outlives_a_plan_that_stands_down_in_the_silence(rehearse, second_s, whole):
+    text = PLAN.replace("heat.temperature_degc['R2'] < 17.9 degC for 2 min", "notice patrol.work_done")
+    plan = text.replace("heat.temperature_degc['R2'] > 18 degC\"", 'time >= 21:35 and time < 21:36", hears: always')
+    jobs = {
+        f"job{i}": {"at": f"+{done_s - 120} s", "do": "patrol.send", "job": f"j{i}", "skill": "water", "x_m": 0, "y_m": 0}
+        for i, done_s in enumerate((130, second_s))
+    }
+    assert at(rehearse(plan=plan, more=jobs), "in_force") == whole
+    late = rehearse((150, 700), plan=plan, more=jobs)
+    assert at(late, "stood_down")[0] == 300
+    assert at(late, "hearing_back") == [700]
+    assert at(late, "in_force") == [130, 700], "what was said in the silence is new to who hears it now"
+    nothing = rehearse((150, 700), plan=plan, more={"job0": jobs["job0"]})
+    assert at(nothing, "in_force") == [130], "what was heard before is over"
+
+
 def test_a_part_may_be_heard_always_or_over_something_else(rehearse):
     own = PLAN.replace('for 2 min"}', 'for 2 min", hears: always}')
     assert at(rehearse((690, 900), plan=own), "called", "warm.warm") == [WHOLE_S]

@@ -155,6 +155,7 @@ FAULTS = [
     ("  other: {", "  warm: {", "key 'warm' occurs twice, first at line 11; keep one"),
     ("time >= 21:49", "tme >= 21:49", "is no condition"),
     ('time >= 21:49"}', 'time >= 21:49", thn: []}', "no key of stand_down 'thn'; did you mean 'then'?"),
+    ('time >= 21:49"}', 'time >= 21:49", do: heat.het, then: [{do: heat.divide}]}', "with 'then', each of its steps has its own; put it"),
     ("title: Keep warm", "objectives: {x: {text: Warm, kpis: [coldst]}}", "no KPI of the scenario 'coldst'; did you mean 'coldest'?"),
     ("title: Keep warm", "from: 23:00", "'23:00' is outside the run"),
 ]

@@ -71,6 +71,22 @@ def test_triggers_rows_and_plans_lead_the_list_and_answer(scenario, tmp_path):
     assert facts(run, "refused", "warm.ask")["by"] == "Wang"
 
 
+def test_a_word_at_the_very_second_of_the_question_is_too_early_and_a_second_later_in_time(scenario, tmp_path):
+    run = twin.simulate(scenario.with_(timeline={"word": WORD | {"at": "+300 s"}}), tmp_path / "same")
+    assert [one[0] for one in rows(run, "asks")] == [300] and rows(run, "approved") == []
+    assert "too early: it has not asked; let the word come at least 1 s after" in facts(run, "approve", "")["effect"]
+    run = twin.simulate(scenario.with_(timeline={"word": WORD | {"at": "+301 s"}, "again": WORD}), tmp_path / "later")
+    assert [one[0] for one in rows(run, "approved")] == [301]
+    assert "too early" not in facts(run, "approve", "")["effect"], "the second word comes too late"
+
+
+@pytest.mark.parametrize(("by", "who"), [(" by=Wang", "Wang"), ("", "Zhao")])
+def test_who_a_word_names_speaks_rather_than_the_rows_controller(scenario, tmp_path, by, who):
+    row = {"at": "21:36", "type": "contextual", "message_en": "No.", "controller": "Zhao", "action": f"plans.refuse action=warm.ask{by}"}
+    run = twin.simulate(scenario.with_(msel={"M3": row}), tmp_path / "run")
+    assert facts(run, "refused", "warm.ask")["by"] == who
+
+
 def test_a_run_left_before_the_word_goes_on_to_the_same_bytes(scenario, tmp_path):
     whole = twin.simulate(scenario.with_(timeline={"word": WORD}), tmp_path / "whole", checkpoint_every_s=60)
     with Simulation(scenario.with_(timeline={"word": WORD}), tmp_path / "left", checkpoint_every_s=60) as simulation:
@@ -98,6 +114,14 @@ def test_a_mistake_is_one_line(scenario, entry, message):
     with pytest.raises(InputError) as raised:
         build.plan(scenario.with_(timeline={"word": {"at": "21:37"} | entry}))
     assert message in str(raised.value) and len(raised.value.problems) == 1
+
+
+def test_a_mistake_of_a_plan_brings_no_second_line_about_the_words_to_it(tmp_path):
+    file = write(tmp_path, PLAN.replace("room: R3", "room: R9"))
+    word = {"at": "21:37", "do": "plans.stand_down", "plan": "warm"}
+    with pytest.raises(InputError, match="no room 'R9'") as raised:
+        build.plan(twin.load(file).with_(timeline={"boost": None, "late": None, "word": word}))
+    assert len(raised.value.problems) == 1
 
 
 def test_without_plans_a_word_to_them_is_a_mistake(scenario):
