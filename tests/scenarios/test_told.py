@@ -117,10 +117,10 @@ def test_a_mistake_is_one_line(scenario, entry, message):
 
 
 def test_a_mistake_of_a_plan_brings_no_second_line_about_the_words_to_it(tmp_path):
-    file = write(tmp_path, PLAN.replace("room: R3", "room: R9"))
-    word = {"at": "21:37", "do": "plans.stand_down", "plan": "warm"}
+    more = 'triggers:\n  word: {when: "time >= 21:37", do: plans.stand_down, plan: warm}\n'
+    assert twin.load(write(tmp_path, PLAN, more))
     with pytest.raises(InputError, match="no room 'R9'") as raised:
-        build.plan(twin.load(file).with_(timeline={"boost": None, "late": None, "word": word}))
+        twin.load(write(tmp_path, PLAN.replace("room: R3", "room: R9"), more))
     assert len(raised.value.problems) == 1
 
 
