@@ -44,10 +44,14 @@ def drill(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; runs/NAME when absent")] = None,
 ) -> None:
     """Play an exercise by the wall clock: see what happens, answer what plans ask, bring or skip events, act; write help there."""
-    from scenarios.drill import Drill, typed
-    from twin import load, report
-    from twin.simulation import Simulation
+    from twin.interrupts import whole_steps
 
+    with whole_steps():
+        from scenarios.drill import Drill, typed
+        from twin import load, report
+        from twin.simulation import Simulation
+
+        simulation = Simulation(load(file, sets or []), out)
     colours = {"warning": typer.colors.YELLOW, "alarm": typer.colors.RED, "asks": typer.colors.CYAN}
 
     def tell(line: str, grave: str) -> None:
@@ -55,14 +59,13 @@ def drill(
 
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
-    simulation = Simulation(load(file, sets or []), out)
     played = Drill(simulation, typed(sys.stdin or ()), tell, pace=pace, by=by)
     tell("engines start; the first run compiles", "")
     try:
         played.play()
     except KeyboardInterrupt:
         typer.echo(f"interrupted; what was recorded is kept in {simulation.folder}", err=True)
-        raise typer.Exit(130) from None
+        sys.exit(130)
     report.show(simulation.result())
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twin.errors import InputError, TwinError
+from twin.interrupts import whole_steps
 from twin.registry import registered
 
 if TYPE_CHECKING:
@@ -83,10 +84,11 @@ def run(
     """Run a scenario: a progress bar, then a table of what happened and the run folder's path."""
     if hosts not in ("", "inline", "process"):
         raise InputError(f"--hosts {hosts}: inline or process")
-    from twin import load
-    from twin.simulation import Simulation
+    with whole_steps():
+        from twin import load
+        from twin.simulation import Simulation
 
-    scenario = load(file, sets or [])
+        scenario = load(file, sets or [])
     every_s = _every_s(every)
     if every_s >= scenario.duration:
         print(f"--checkpoint-every {every}: the run lasts {scenario.duration} s, so none is kept", file=sys.stderr)
@@ -165,15 +167,16 @@ def _rehearse(make: Callable[[Any], Simulation], *, quiet: bool, pages: bool, st
     simulation = None
     try:
         with _bar(quiet) as watch:
-            simulation = make(watch)
+            with whole_steps():
+                simulation = make(watch)
             simulation = to_the_end(simulation)
     except KeyboardInterrupt:
         kept = simulation is not None and simulation.recorder is not None and simulation.recorder.committed_s >= 0
-        what = "nothing was recorded yet"
+        what = " before anything new was recorded"
         if simulation and kept:
-            what = f"what was recorded is kept; `twin resume {simulation.folder}` goes on"
-        print(f"interrupted; {what}", file=sys.stderr)
-        raise typer.Exit(130) from None
+            what = f"; what was recorded is kept; `twin resume {simulation.folder}` goes on"
+        print(f"interrupted{what}", file=sys.stderr)
+        sys.exit(130)
     result = simulation.result()
     report.show(result)
     for found in registered("twin.pages") if pages else ():
@@ -341,17 +344,17 @@ def whole() -> typer.Typer:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error of ours is one line per problem and its own exit code."""
     try:
-        code = whole()(args=arguments, standalone_mode=False)
+        with whole_steps():
+            command = whole()
+        code = command(args=arguments, standalone_mode=False)
     except TwinError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
-    except typer.Abort:
-        sys.exit(130)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a usage error of the command line's own
             context = getattr(error, "ctx", None)
@@ -360,6 +363,8 @@ def main(arguments: list[str] | None = None) -> None:
                 print(said + hint, file=sys.stderr)
             sys.exit(error.exit_code)
         raise
+    if code == 130:  # typer makes this of an interrupt of which no command told
+        print("interrupted", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 

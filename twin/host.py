@@ -44,8 +44,9 @@ class Process:
         self.memory_fd, memory = _memory(sum(array.nbytes + 64 for array in model.arrays.values()))
         self.arrays = model.arrays = _lay(model.arrays, memory)
         self.child: subprocess.Popen[bytes] | None = None
-        # Linux ends a child with the thread that started it, so that thread must live as long as the host
-        self.starter = ThreadPoolExecutor(1, thread_name_prefix="twin.host")
+        # Linux ends a child with the thread that started it, so that thread must live as long as the host; what it blocks, the child does
+        no_ctrl_c = (signal.SIG_BLOCK, (signal.SIGINT,))
+        self.starter = ThreadPoolExecutor(1, "twin.host", initializer=signal.pthread_sigmask, initargs=no_ctrl_c)
         self.opening: Future[None] | None = None
         self.pending, self.tripped = 0, False
 

@@ -22,7 +22,7 @@ from twin.driver import Commanded, Heard
 from twin.errors import InputError, StorageError, TwinError
 from twin.ground import Ground, ground_of
 from twin.identity import identity
-from twin.interrupts import whole_instants
+from twin.interrupts import whole_steps
 from twin.orchestrator import Orchestrator, Timing
 from twin.progress import Progress, Spent, Watch
 from twin.scenario import Scenario
@@ -153,7 +153,8 @@ class Simulation:
     def __enter__(self) -> Simulation:
         self._held.enter_context(claim.alone(self.folder))
         try:
-            self._open()
+            with whole_steps():
+                self._open()
         except BaseException as error:
             self.__exit__(type(error), error, None)
             if isinstance(error, InputError) and (self._past is None or not self._past.own):
@@ -266,7 +267,7 @@ class Simulation:
         if t_s < self.now_s:
             raise InputError(f"{moment} has passed; the clock stands at {self.clock}")
         step_s = max(1, min(60, self.scenario.duration // 100))
-        with whole_instants(self.orchestrator):
+        with whole_steps(self.orchestrator):
             while self.now_s < t_s and not self.orchestrator.pause:
                 again_s = self._live[0]["at_s"] if self._live else t_s
                 self.guarded(self.orchestrator.until, min(t_s, self.now_s + step_s, max(again_s, self.now_s + 1)))
@@ -429,7 +430,7 @@ class Simulation:
         elif ran is not None and error is None and self.status != "failed" and ran.now_s < self.scenario.duration:
             self.status = "interrupted"
         try:
-            with whole_instants(ran) if ran is not None else contextlib.nullcontext():
+            with whole_steps(ran):
                 self._finish(ran, error)
         except TwinError:
             if error is None:

@@ -108,8 +108,8 @@ def _finish(folder: Path, *, workers: int, dask: str, again: bool, as_json: bool
         try:
             return experiment.finish(folder, client=client, workers=workers, again=again, watch=watch)
         except KeyboardInterrupt:
-            print(f"{folder}: what is finished is kept; `twin sweep --resume {folder}` goes on", file=sys.stderr)
-            raise
+            print(f"interrupted; what is finished is kept; `twin sweep --resume {folder}` goes on", file=sys.stderr)
+            sys.exit(130)
 
 
 def _say(progress: Progress) -> None:
