@@ -40,13 +40,13 @@ class Comms(Surface):
         self.battery_kwh = network.figures["battery_kwh"] * options.battery_charge
         self.fuel_h = network.figures["generator_h"]
         self.dispatchers, self.calls_per_h = network.dispatchers, network.calls_per_h
-        rates = zip(network.calls_per_h / 3600.0, network.handling_s, network.dispatchers.tolist(), strict=True)
-        self.calls = [erlang.at_rest(*rate) for rate in rates]
+        loads = zip(network.calls_per_h / 3600.0 * network.handling_s, network.dispatchers.tolist(), network.handling_s, strict=True)
+        self.calls = [float(sum(erlang.at_rest(load, count, options.patience / time_s))) for load, count, time_s in loads]
         self.platform_now, self.lost_s, self.copied_s = MAIN, -1, 0
         self._known: Any = (None, ())
         self._blocked: Any = (None, ())
         self.energy = {"held at start": float(self.battery_kwh.sum()), "charged": 0.0, "discharged": 0.0}
-        self.counts = {"held at start": float(sum(self.calls)), "offered": 0.0, "answered": 0.0, "lost": 0.0}
+        self.counts = {"held at start": float(sum(self.calls)), "offered": 0.0, "answered": 0.0, "lost": 0.0, "hung up": 0.0}
 
     @classmethod
     def read(cls, setup: Setup) -> files.Network:
@@ -107,9 +107,11 @@ class Comms(Surface):
         through = np.where(up, offered * self._callers(), 0.0)
         for i, rate in enumerate(through.tolist()):
             servers = int(self.dispatchers[i]) if up[i] else 0
-            held, done = erlang.follow(self.calls[i], rate, float(handling[i]), servers, seconds)
+            held, done, gone = erlang.follow(self.calls[i], rate, float(handling[i]), servers, self.options.patience, seconds)
             self.calls[i] = held
+            self.hung_up[i] += gone
             self.counts["answered"] += done
+            self.counts["hung up"] += gone
         self.counts["offered"] += float(offered.sum()) * seconds
         self.counts["lost"] += float((offered - through).sum()) * seconds
 
@@ -225,10 +227,11 @@ class Comms(Surface):
         total = float(offered.sum())
         lost = min(float((offered * blocked).sum() / total), 0.999) if total > 0 else 0.0
         set_up_s = self.options.retry * lost / (1.0 - lost)
-        desk_s = [erlang.wait_s(n, float(h), int(c)) for n, h, c in zip(self.calls, handling, self.dispatchers, strict=True)]
+        desks, patience = list(zip(self.calls, handling.tolist(), self.dispatchers.tolist(), strict=True)), self.options.patience
+        desk_s = [erlang.wait_s(*desk, patience) for desk in desks]
         self.desk_up = up & (self.dispatchers > 0)
         self.dispatch_delay_s = np.where(self.desk_up, set_up_s + np.asarray(desk_s), self.options.fallback)
-        busy = [int(c) * erlang.utilisation(n, int(c)) for n, c in zip(self.calls, self.dispatchers, strict=True)]
+        busy = [erlang.busy_servers(held, count, patience / time_s) for held, time_s, count in desks]
         self.calls_waiting = np.maximum(np.asarray(self.calls) - busy, 0.0)
 
     def _sums(self) -> None:
@@ -267,7 +270,9 @@ class Comms(Surface):
             rate = (self.calls_per_h[i] + self.extra_calls_per_h[i]) / 3600.0
             over = bool(up[i]) and rate * handling[i] >= servers
             if over and not self.was_over[i]:
-                self.desk_overloaded(i, erlang=round(float(rate * handling[i]), 2), dispatchers=servers, why="Erlang C has no steady state")
+                self.desk_overloaded(
+                    i, erlang=round(float(rate * handling[i]), 2), dispatchers=servers, why="more calls than they can take; callers hang up"
+                )
             self.was_over[i] = over
             if bool(up[i]) != bool(self.was_answering[i]):
                 (self.desk_back if up[i] else self.desk_unreachable)(i)
@@ -412,7 +417,14 @@ class Comms(Surface):
         held, calls = float(self.battery_kwh.sum()), float(sum(self.calls))
         return [
             Account("energy in batteries", "kWh", energy["held at start"] + energy["charged"], energy["discharged"], held, 1e-6),
-            Account("calls", "1", counts["held at start"] + counts["offered"], counts["answered"] + counts["lost"], calls, 1e-5),
+            Account(
+                "calls",
+                "1",
+                counts["held at start"] + counts["offered"],
+                counts["answered"] + counts["lost"] + counts["hung up"],
+                calls,
+                1e-5,
+            ),
         ]
 
     LOOKS: ClassVar[Mapping[str, SetLook]] = {

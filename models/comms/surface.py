@@ -27,6 +27,9 @@ class CommsOptions(Options):
     manual_factor: float = Field(
         1.5, ge=1, le=10, description="time of a call without the data centre's records over that with them (synthetic)"
     )
+    patience: Annotated[Seconds, Field(ge=1, le=86400)] = Field(
+        180, description="mean time a caller waits for a dispatcher before hanging up (synthetic)"
+    )
     fallback: Seconds = Field(600, description="delay when a desk cannot be called at all: by messenger (synthetic)")
     battery_charge: Annotated[float, Field(ge=0, le=1)] = Field(1.0, description="charge of all batteries at the start")
 
@@ -59,6 +62,7 @@ class Surface(Model):
     private_coverage = Out(at="area", fill=1.0, label="share covered by private broadband", cmap="RdYlGn", range=(0.0, 1.0))
     dispatch_delay_s = Out(at="desk", unit="s", kind="dispatch", label="wait until a dispatcher answers", cmap="YlOrRd", range=(0.0, 600.0))
     calls_waiting = Out(at="desk", label="calls that wait")
+    hung_up = Out(at="desk", label="callers who hung up before they were answered")
     desk_up = Out(at="desk", dtype=bool, fill=True, label="desk can be called")
     telemetry_up = Out(at="terminal", dtype=bool, fill=True, label="telemetry is heard")
     telemetry_true = Out(at="terminal", dtype=bool, fill=True, label="telemetry is heard and true")

@@ -68,15 +68,13 @@ class Tally:
 class Rig:
     """Kills runs of one scenario, and holds what they become against the run that nobody killed."""
 
-    def __init__(self, file: Path, folder: Path, every: str, words: Sequence[str] = ()) -> None:
+    def __init__(self, file: Path, folder: Path, every: str, words: Sequence[str] = (), warm: Sequence[str] = ()) -> None:
         self.file, self.folder, self.words = file, folder, ["--quiet", "--checkpoint-every", every, *words]
         whole = folder / "whole"
         if not whole.exists():  # once before, so that nothing is left to compile
-            subprocess.run(
-                [*TWIN, "run", str(file), "--quiet", "--out", str(folder / "warm"), "--set", "duration=1 min", "--set", "timeline=null"],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
+            short = [word for one in ("duration=1 min", "timeline=null", *warm) for word in ("--set", one)]
+            command = [*TWIN, "run", str(file), "--quiet", "--out", str(folder / "warm"), *short]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         started = time.monotonic()
         subprocess.run([*TWIN, "run", str(file), *self.words, "--out", str(whole)], check=True, stdout=subprocess.DEVNULL)
         self.whole_s = time.monotonic() - started

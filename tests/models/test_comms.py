@@ -183,27 +183,31 @@ def test_an_alert_without_a_data_centre_fails_and_says_so(make):
     assert go(model, 300).alerted.max() == 0.0
 
 
-def test_calls_above_what_the_desk_can_answer_pile_up_and_are_conserved(make):
-    model = make()
+def test_calls_above_what_the_desk_can_answer_pile_up_until_as_many_hang_up_and_are_conserved(make):
+    model = make(residents_factor=0.001)  # hardly a call is blocked, so that the delay is the wait at the desk
     quiet = float(model.dispatch_delay_s[0])
     model.set_calls("desk", 120.0)
-    go(model, 1800)
+    go(model, 3600)
     assert said(model, "desk_overloaded")
-    assert model.dispatch_delay_s[0] > quiet + 200.0
+    assert model.dispatch_delay_s[0] - quiet > 60.0
+    assert model.dispatch_delay_s[0] == pytest.approx(180.0 * np.log(2.0), rel=0.1), "6 erlang at 3 dispatchers: patience times ln 2"
+    assert model.hung_up[0] == pytest.approx(60.0, rel=0.1), "of 120 in an hour they can take 60"
     model.set_dispatchers("desk", 9)
+    before = float(model.hung_up[0])
     go(model, 5400)
     assert model.dispatch_delay_s[0] < 15.0
+    assert model.hung_up[0] - before < 5.0
     for account in model.ledger():
         assert abs(account.residual) <= account.tolerance, account
 
 
-def test_the_queue_of_a_desk_is_its_calls_times_their_wait(make):
-    model = make(residents_factor=0.001)  # hardly a call is blocked, so that the delay is the wait at the desk
+def test_the_queue_of_a_desk_is_that_of_its_load_at_rest(make):
+    model = make(residents_factor=0.001, patience="80000 s")
     model.calls_per_h[:] = 50.0
     go(model, 4 * 3600)
-    calls_per_s = 50.0 / 3600.0
-    assert erlang.mean_wait_s(calls_per_s, 180.0, 3) > 60
-    assert model.calls_waiting[0] == pytest.approx(calls_per_s * erlang.mean_wait_s(calls_per_s, 180.0, 3), rel=0.1), "Little's law"
+    at_rest = erlang.at_rest(np.array([50.0 / 3600.0 * 180.0]), 3, 80_000 / 180.0)[1][0]
+    assert at_rest > 2.5
+    assert model.calls_waiting[0] == pytest.approx(at_rest, rel=0.1)
 
 
 def test_a_desk_that_cannot_be_called_waits_for_messengers(make):

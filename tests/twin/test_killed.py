@@ -40,7 +40,7 @@ def test_two_hundred_runs_of_all_domains_killed_at_drawn_moments_go_on_to_the_id
 
 @pytest.mark.slow
 def test_ten_runs_of_first_look_killed_at_drawn_moments_go_on_to_the_identical_result(tmp_path, capsys):
-    rig = all_domains.Rig(ROOT / "configs" / "scenarios" / "first_look.yaml", tmp_path, "3 min")
+    rig = all_domains.Rig(ROOT / "configs" / "scenarios" / "first_look.yaml", tmp_path, "3 min", warm=("models.traffic.vehicles=50",))
     strike(rig, 10, "first_look", capsys)
 
 
