@@ -128,6 +128,14 @@ class Commands(DispatchedCommands):
                 else:
                     libsumo.vehicle.replaceStop(vehicle, 0, "")
 
+    def emissions(self) -> list[float]:
+        """Return the carbon dioxide of the last step on each edge, in mg.
+
+        A command, because SUMO watches a vehicle's engine only after somebody first asked for what comes out of it: until
+        then one that stands at a stop counts as idling, however long it stands.
+        """
+        return list(map(libsumo.edge.getCO2Emission, self.network.edges.ids))
+
     def weigh(self, travel_s: np.ndarray) -> None:
         """Set the travel time of each edge that a new way is chosen by."""
         for id, seconds in zip(self.network.edges.ids, travel_s.tolist(), strict=True):

@@ -206,7 +206,7 @@ class Sumo:
 
     def read_co2(self, co2_g_per_s: np.ndarray, step_s: float) -> None:
         """Fill the carbon dioxide of the last step on each edge (SUMO gives mg of that step)."""
-        co2_g_per_s[:] = np.fromiter(map(libsumo.edge.getCO2Emission, self.network.edges.ids), float, len(co2_g_per_s)) / (1000.0 * step_s)
+        co2_g_per_s[:] = np.asarray(self.do("emissions")) / (1000.0 * step_s)
 
     def kind(self, vehicle: str) -> tuple[str, bool]:
         """Return a vehicle's class and whether it is electric."""

@@ -137,7 +137,7 @@ def tape(file: Path, seconds: int, folder: Path) -> dict[str, Any]:
             said.clear()
         simulation.until(seconds)
         models = {node.name: node.model for node in simulation.orchestrator.nodes}
-        commands = models["traffic"].sumo.log
+        commands = [one for one in models["traffic"].sumo.log if one[1] != "emissions"]  # these are among the reads
         solver = models["grid"].solver
         (folder / "tape.pickle").write_bytes(pickle.dumps({**tapes, "commands": commands, "grid_data": solver.data}))
     return {name: len(said) for name, said in tapes.items()} | {"commands": len(commands)}
