@@ -114,15 +114,16 @@ def show() -> bool:
     """Print what loads and what does not; True if all that is needed does."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
+    console = Console(markup=False)
     table = Table("engine", "for", "", "version, or what is wrong", box=None)
     mends, fine = [], True
     with console.status("loading engines"):
         for check, loads, said in results():
             fine &= loads or check.optional
-            verdict = "[green]loads[/]" if loads else "[yellow]absent, optional[/]" if check.optional else "[red]fails[/]"
-            table.add_row(check.name, check.purpose, verdict, said)
+            verdict = ("loads", "green") if loads else ("absent, optional", "yellow") if check.optional else ("fails", "red")
+            table.add_row(check.name, check.purpose, Text(*verdict), said)
             if not loads:
                 mends.append(f"{check.name}: {check.mend}")
     console.print(table)

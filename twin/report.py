@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -23,7 +22,8 @@ QUIET = ("debug",)
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    """Return a console that shows text as it stands: labels, ids, paths and errors are others' and may hold brackets."""
+    return Console(highlight=False, markup=False)
 
 
 def show(run: Run, *, timing: bool = False) -> None:
@@ -37,24 +37,23 @@ def show(run: Run, *, timing: bool = False) -> None:
         _timing(run, console)
     open_ledgers = [row for row in run.ledger.to_dict("records") if not row["closes"]] if len(run.ledger) else []
     for row in open_ledgers:
-        console.print(
-            f"[yellow]{row['model']}: {row['what']} do not balance: {row['residual']:g} {row['unit']} (tolerance {row['tolerance']:g})[/]"
-        )
+        said = f"{row['model']}: {row['what']} do not balance: {row['residual']:g} {row['unit']} (tolerance {row['tolerance']:g})"
+        console.print(said, style="yellow")
     error = run.manifest.get("error")
     if error:
-        console.print(f"[red]{error}[/]", soft_wrap=True)
+        console.print(error, style="red", soft_wrap=True)
     for said in _how_it_came(run):
-        console.print(f"[dim]{said}[/]", soft_wrap=True)
+        console.print(said, style="dim", soft_wrap=True)
     console.print(_last_line(run), soft_wrap=True)
     if said := _where_it_goes_on(run):
         console.print(said, soft_wrap=True)
 
 
-def _last_line(run: Run) -> str:
+def _last_line(run: Run) -> Text:
     wall = run.manifest.get("wall_s")
     speed = f", {run.manifest['simulated_s'] / wall:.1f}x real time" if wall and run.manifest.get("simulated_s") else ""
-    status = {"done": "[green]done[/]", "degraded": "[yellow]degraded[/]"}.get(run.status, f"[red]{run.status}[/]")
-    return f"{status}{speed}: {run.path}"
+    style = {"done": "green", "degraded": "yellow"}.get(run.status, "red")
+    return Text.assemble((run.status, style), f"{speed}: {run.path}")
 
 
 def _how_it_came(run: Run) -> list[str]:
@@ -64,7 +63,7 @@ def _how_it_came(run: Run) -> list[str]:
         said.append(f"branched off {branched['run']} at {run.clock(branched['at_s'])}")
     for one in run.manifest.get("restarts", ()):
         said.append(f"went on from a checkpoint after {run.clock(one['at_s'])}: {one['why']}")
-    return [escape(one) for one in said]
+    return said
 
 
 def _where_it_goes_on(run: Run) -> str:
@@ -96,7 +95,7 @@ def _happened(run: Run, console: Console) -> None:
         table.add_row(run.clock(second), Text(what, style=style), Text(said))
     console.print(table)
     if len(rows) > SHOWN_EVENTS:
-        console.print(f"[dim]and {len(rows) - SHOWN_EVENTS} more in `events` of the run[/]")
+        console.print(f"and {len(rows) - SHOWN_EVENTS} more in `events` of the run", style="dim")
 
 
 def _most_telling(rows: Sequence[tuple[int, str, str, str]]) -> list[tuple[int, str, str, str]]:
@@ -199,7 +198,7 @@ def show_city(info: Mapping[str, Any], elements: str = "", *, as_json: bool = Fa
             shown = ", ".join(ids[:4]) + (", ..." if len(ids) > 4 else "")
             table.add_row(model, name, str(len(ids)), shown)
     console.print(table)
-    console.print("[dim]every id of one set: twin info CITY --elements water.pump[/]")
+    console.print("every id of one set: twin info CITY --elements water.pump", style="dim")
 
 
 def show_build(report: Any, folder: Path) -> None:
@@ -211,7 +210,7 @@ def show_build(report: Any, folder: Path) -> None:
             table.add_row(domain, what, str(figure))
     console.print(table)
     for need in report.unmet:
-        console.print(f"[yellow]unmet: {need}[/]")
+        console.print(f"unmet: {need}", style="yellow")
     size = sum(report.files.values()) / 1e6
     changed = f"{len(report.changed)} changed" if report.changed else "all as they were"
-    console.print(f"[green]built[/]: {folder}, {len(report.files)} files, {size:.1f} MB, {changed}")
+    console.print(Text.assemble(("built", "green"), f": {folder}, {len(report.files)} files, {size:.1f} MB, {changed}"))

@@ -180,7 +180,7 @@ def show_compared(folder: Path, key: str) -> None:
     for kpi, figures in compared.data_vars.items():
         for row in _rows(figures, [key, *others]):
             table.add_row(str(kpi), *row)
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    Console(width=None if sys.stdout.isatty() else 140, markup=False).print(table)
 
 
 def _rows(figures: xr.DataArray, dims: list[str]) -> Iterator[list[str]]:

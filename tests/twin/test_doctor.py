@@ -46,6 +46,13 @@ def test_what_is_optional_may_be_absent_and_still_says_how_to_get_it(monkeypatch
     assert "mend extra: apt-get install it" in said
 
 
+def test_the_extra_to_install_is_named(monkeypatch, capsys):
+    (trame,) = (check for check in CHECKS if check.name == "trame")
+    only(monkeypatch, Check("trame", "pages", "import no_such_package", trame.mend, optional=True))
+    doctor.show()
+    assert "mend trame: python -m pip install -c configs/constraints.txt 'citytwin[serve]'" in capsys.readouterr().out
+
+
 def test_vtk_says_which_debian_packages_are_missing():
     (vtk,) = (check for check in CHECKS if check.name == "VTK")
     assert "libegl1 libgl1-mesa-dri" in vtk.mend

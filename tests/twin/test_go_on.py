@@ -36,6 +36,21 @@ def test_a_finished_run_says_nothing_of_going_on(tmp_path, monkeypatch, capsys):
     assert "goes on" not in capsys.readouterr().out
 
 
+def test_what_others_wrote_is_printed_as_it_stands(tmp_path, monkeypatch, capsys):
+    """A label, a title, an error or a folder may hold what a terminal's library would take for its own marks."""
+    sixth.register(monkeypatch)
+    out = tmp_path / "run[a]"
+    twin.simulate(mini.write(tmp_path), out)
+    run = twin.open_run(out)
+    run.manifest["kpis"][0]["label"] = "Wait [min] of [/]"
+    run.manifest["error"] = "net['x[/bus]'] [red]"
+    report.show(run)
+    said = capsys.readouterr().out
+    assert "Wait [min] of [/]" in said
+    assert "net['x[/bus]'] [red]" in said
+    assert f"{out}" in said.replace("\n", "")
+
+
 @pytest.fixture
 def left(tmp_path, monkeypatch):
     """A run that was left at minute 7 with a checkpoint of minute 5, and the file it was made from."""
